@@ -1,0 +1,35 @@
+"""Helpers for a course on cross-level interactions in multilevel models.
+
+Everything is imported on first use, so that ``import mlm_helpers`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_WHERE = {
+    "load_dataset": "datasets",
+    "codebook": "datasets",
+    "group_mean": "centering",
+    "center_within": "centering",
+    "center_grand": "centering",
+    "fit_mlm": "fit",
+    "MLMFit": "fit",
+    "compare": "inference",
+}
+
+__version__ = "1.0.0"
+__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        value = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
