@@ -1,0 +1,292 @@
+r"""Profiled ML and REML deviance of a two-level model, with exact first and second derivatives.
+
+Write V = I + Z D Z' for the relative covariance of one group's outcomes (D = T/σ²). With the
+cross-products A = Z'Z, B = Z'[X y] of each group and C = Σ [X y]'[X y], everything follows from
+
+    P = Z'V⁻¹Z = (I + A D)⁻¹ A          E = Z'V⁻¹[X y] = (I + A D)⁻¹ B
+    log|V| = log|I + A D|               S = Σ [X y]'V⁻¹[X y] = C - Σ B'D E
+
+and from the two rules dP = -P dD P and dE = -P dD E, which give
+
+    d log|V| = tr(P dD)                 d² log|V| = -tr(P dD₁ P dD₂)
+    dS = -Σ E'dD E                      d²S = Σ E'dD₁ P dD₂ E + E'dD₂ P dD₁ E
+
+The deviance is minimised in θ, the lower triangle of Λ with D = ΛΛ' (Bates, Mächler, Bolker &
+Walker 2015, eq. 34 and 41, with REML as their eq. 41), by Newton's method.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_helpers.moments import Moments
+
+Array = NDArray[np.float64]
+
+
+class Sums(NamedTuple):
+    """Sums over groups at one D; k directions dD, p + 1 columns [X y]."""
+
+    logdet: float
+    s: Array  # (p+1, p+1)
+    p_sum: Array  # (q, q)           Σ P
+    ee: Array  # (q, q, p+1, p+1)    Σ E[a,:] E[b,:]'
+    logdet_1: Array  # (k,)
+    s_1: Array  # (k, p+1, p+1)
+    logdet_2: Array  # (k, k)
+    s_2: Array  # (k, k, p+1, p+1)
+
+
+def group_solutions(m: Moments, d: Array) -> tuple[Array, Array, Array]:
+    """Return log|I + A D| (J,), E (J, q, p+1) and P (J, q, q) of each group."""
+    inner = m.zz @ d
+    inner += np.eye(m.q)
+    if m.q == 1:
+        logdet = np.log(inner[:, 0, 0])
+        e, p = m.zw / inner, m.zz / inner
+    else:
+        logdet = np.linalg.slogdet(inner)[1]
+        inverse = np.linalg.inv(inner)
+        e, p = inverse @ m.zw, inverse @ m.zz
+    return logdet, e, p
+
+
+def sums(m: Moments, d: Array, directions: Array) -> Sums:
+    """Evaluate :class:`Sums` at D along ``directions`` (k, q, q), all symmetric."""
+    groups, q, w = m.zw.shape
+    k = len(directions)
+    logdet, e, p = group_solutions(m, d)
+    flat_e = e.reshape(groups, q * w)
+    s = m.ww - m.zw.reshape(groups * q, w).T @ (d @ e).reshape(groups * q, w)
+    ee = (flat_e.T @ flat_e).reshape(q, w, q, w).transpose(0, 2, 1, 3)
+    p_sum = p.sum(axis=0)
+    if k == 0:
+        empty = np.zeros((0, w, w))
+        return Sums(
+            float(logdet.sum()), s, p_sum, ee, np.zeros(0), empty, np.zeros((0, 0)), empty[None]
+        )
+    flat_p = p.reshape(groups, q * q)
+    pp = (flat_p.T @ flat_p).reshape(q, q, q, q)
+    s_1 = -np.tensordot(directions, ee, axes=([1, 2], [0, 1]))
+    # tr(P dD1 P dD2) with P symmetric: Σ P[a,b] P[c,e] dD1[b,c] dD2[e,a]
+    half = np.tensordot(directions, pp, axes=([1, 2], [1, 2]))
+    logdet_2 = -np.tensordot(half, directions, axes=([1, 2], [2, 1]))
+    stacked = directions.reshape(k * q, q)
+    u = (stacked @ e).reshape(groups, k, q, w)
+    pu = p[:, None] @ u
+    u = u.transpose(0, 2, 1, 3).reshape(groups * q, k * w)
+    pu = pu.transpose(0, 2, 1, 3).reshape(groups * q, k * w)
+    s_2 = (u.T @ pu).reshape(k, w, k, w).transpose(0, 2, 1, 3)
+    s_2 = s_2 + s_2.transpose(1, 0, 2, 3)
+    logdet_1 = np.tensordot(directions, p_sum, axes=2)
+    return Sums(float(logdet.sum()), s, p_sum, ee, logdet_1, s_1, logdet_2, s_2)
+
+
+@dataclass(frozen=True)
+class Template:
+    """Which entries of the q x q factor Λ are free: lower triangles of the blocks, row by row
+    within a column (lme4's order of θ)."""
+
+    q: int
+    rows: NDArray[np.intp]
+    cols: NDArray[np.intp]
+
+    @classmethod
+    def of_blocks(cls, blocks: tuple[tuple[int, ...], ...]) -> Template:
+        pairs = [
+            (b[i], b[j]) for b in blocks for j in range(len(b)) for i in range(j, len(b))
+        ]
+        rows, cols = np.array(pairs, dtype=np.intp).T
+        return cls(sum(len(b) for b in blocks), rows, cols)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def factor(self, theta: Array) -> Array:
+        """Λ from θ."""
+        out = np.zeros((self.q, self.q))
+        out[self.rows, self.cols] = theta
+        return out
+
+    def theta(self, factor: Array) -> Array:
+        """θ from Λ."""
+        return factor[self.rows, self.cols]
+
+    @property
+    def units(self) -> Array:
+        """dΛ/dθ as (k, q, q)."""
+        out = np.zeros((len(self), self.q, self.q))
+        out[np.arange(len(self)), self.rows, self.cols] = 1.0
+        return out
+
+
+class Point(NamedTuple):
+    """The deviance at one θ, with what inference needs of it."""
+
+    value: float
+    gradient: Array  # (k,)
+    hessian: Array  # (k, k)
+    log_1: Array  # (k,)  first derivatives of the log-determinants
+    log_2: Array  # (k, k)
+    rss: float  # y'V⁻¹y after the fixed part
+    rss_1: Array
+    rss_2: Array
+    beta: Array
+    sxx_inverse: Array
+    sxx_1: Array  # (k, p, p)
+
+
+class Deviance:
+    """-2 log-likelihood of a two-level model as a function of Λ, with σ² and γ profiled out.
+
+    Parameters
+    ----------
+    moments : the data
+    reml : restricted likelihood if True
+    """
+
+    def __init__(self, moments: Moments, reml: bool):
+        self.m, self.reml = moments, reml
+        self.dof = moments.nobs - (moments.p if reml else 0)
+        basis = moments.basis
+        scale = self.dof * 2 * np.log(basis.y_scale)
+        if reml:
+            scale += 2 * np.log(basis.x_scale).sum()
+        self.constant = self.dof * np.log(2 * np.pi) + scale
+
+    def parts(self, factor: Array, first: Array, second: Array | None = None) -> Point:
+        """Log-determinants and residual sum of squares with derivatives along paths of Λ.
+
+        ``first`` (k, q, q) are dΛ/dφ, ``second`` (k, k, q, q) are d²Λ/dφ² (None when Λ is linear
+        in φ). ``value``, ``gradient`` and ``hessian`` are those of the profiled deviance.
+        """
+        d = factor @ factor.T
+        left = first @ factor.T
+        d_1 = left + left.transpose(0, 2, 1)
+        t = sums(self.m, d, d_1)
+        cross = first[:, None] @ first[None].transpose(0, 1, 3, 2)
+        d_2 = cross + cross.transpose(0, 1, 3, 2)
+        if second is not None:
+            bend = second @ factor.T
+            d_2 = d_2 + bend + bend.transpose(0, 1, 3, 2)
+        log_1 = t.logdet_1
+        log_2 = t.logdet_2 + np.tensordot(d_2, t.p_sum, axes=2)
+        s_2 = t.s_2 - np.tensordot(d_2, t.ee, axes=([2, 3], [0, 1]))
+        p = self.m.p
+        logdet = t.logdet
+        if p:
+            chol = np.linalg.cholesky(t.s[:p, :p])
+            inverse_chol = np.linalg.inv(chol)
+            inverse = inverse_chol.T @ inverse_chol
+            beta = inverse @ t.s[:p, p]
+        else:
+            inverse, beta = np.zeros((0, 0)), np.zeros(0)
+        c = np.append(-beta, 1.0)
+        rss = float(c @ t.s @ c)
+        s_1c = t.s_1 @ c
+        rss_1 = s_1c @ c
+        rss_2 = s_2 @ c @ c - 2 * s_1c[:, :p] @ inverse @ s_1c[:, :p].T
+        sxx_1 = t.s_1[:, :p, :p]
+        if self.reml and p:
+            logdet += 2 * float(np.log(np.diag(chol)).sum())
+            log_1 = log_1 + np.tensordot(sxx_1, inverse, axes=2)
+            turned = inverse @ sxx_1
+            quad = np.tensordot(turned, turned, axes=([1, 2], [2, 1]))
+            log_2 = log_2 + np.tensordot(s_2[:, :, :p, :p], inverse, axes=2) - quad
+        dof = self.dof
+        value = self.constant + logdet + dof * (1.0 + np.log(rss / dof))
+        slope = rss_1 / rss
+        gradient = log_1 + dof * slope
+        hessian = log_2 + dof * (rss_2 / rss - np.outer(slope, slope))
+        return Point(
+            value, gradient, hessian, log_1, log_2, rss, rss_1, rss_2, beta, inverse, sxx_1
+        )
+
+    def cone_gradient(self, factor: Array) -> Array:
+        """Gradient of the profiled deviance in D itself (q, q); at a boundary optimum it must be
+        positive semi-definite on the null space of D."""
+        t = sums(self.m, factor @ factor.T, np.zeros((0, self.m.q, self.m.q)))
+        p = self.m.p
+        inverse = np.linalg.inv(t.s[:p, :p])
+        beta = inverse @ t.s[:p, p]
+        c = np.append(-beta, 1.0)
+        rss = c @ t.s @ c
+        out = t.p_sum - self.dof * (t.ee @ c @ c) / rss
+        if self.reml:
+            out = out - np.tensordot(t.ee[:, :, :p, :p], inverse, axes=2)
+        return (out + out.T) / 2
+
+
+class Optimum(NamedTuple):
+    theta: Array
+    point: Point
+    iterations: int
+    converged: bool
+
+
+def starting_theta(deviance: Deviance, template: Template, blocks: tuple[tuple[int, ...], ...]) -> Array:
+    """A method-of-moments start: one scoring step for D from D = 0, kept positive definite."""
+    q = template.q
+    k = len(template)
+    first = template.units
+    sym = (first + first.transpose(0, 2, 1)) / 2
+    t = sums(deviance.m, np.zeros((q, q)), sym)
+    p = deviance.m.p
+    beta = np.linalg.solve(t.s[:p, :p], t.s[:p, p]) if p else np.zeros(0)
+    c = np.append(-beta, 1.0)
+    rss, rss_1 = c @ t.s @ c, t.s_1 @ c @ c
+    gradient = t.logdet_1 + deviance.dof * rss_1 / rss
+    information = -t.logdet_2 - np.outer(t.logdet_1, t.logdet_1) / deviance.m.nobs
+    step = np.linalg.lstsq(information, -gradient, rcond=1e-10)[0] if k else np.zeros(0)
+    d = np.tensordot(step, sym, axes=1)
+    factor = np.zeros((q, q))
+    for block in blocks:
+        at = np.ix_(block, block)
+        values, vectors = np.linalg.eigh(d[at])
+        floor = 0.02 + 0.02 * max(values.max(), 0.0)
+        fixed = (vectors * np.clip(values, floor, 25.0)) @ vectors.T
+        factor[at] = np.linalg.cholesky(fixed)
+    return template.theta(factor)
+
+
+def minimise(
+    deviance: Deviance,
+    template: Template,
+    start: Array,
+    *,
+    limit: int = 200,
+) -> Optimum:
+    """Minimise the profiled deviance in θ by Newton steps with the exact Hessian.
+
+    Directions of negative curvature are turned over, long steps are cut, and a step is halved
+    until the deviance falls. Stops when the next step would lower the deviance by less than
+    1e-13: no further digit of the deviance is left.
+    """
+    units = template.units
+    theta = start.copy()
+    point = deviance.parts(template.factor(theta), units)
+    for iteration in range(limit):
+        values, vectors = np.linalg.eigh(point.hessian)
+        size = np.maximum(np.abs(values), 1e-10 * max(1.0, np.abs(values).max(initial=0.0)))
+        along = vectors.T @ point.gradient
+        step = -vectors @ (along / size)
+        decrement = float(along @ (along / size)) / 2
+        if decrement < 1e-13:
+            return Optimum(theta, point, iteration, True)
+        longest = 1.0 + np.abs(theta).max(initial=0.0)
+        step *= min(1.0, longest / max(np.abs(step).max(initial=0.0), 1e-300))
+        for _ in range(40):
+            trial = deviance.parts(template.factor(theta + step), units)
+            # near the optimum the decrease drowns in rounding: trust the gradient there
+            slack = 1e-9 if decrement < 1e-6 else 0.0
+            if np.isfinite(trial.value) and trial.value <= point.value + slack:
+                break
+            step = step / 2
+        else:
+            return Optimum(theta, point, iteration, decrement < 1e-8)
+        theta, point = theta + step, trial
+    return Optimum(theta, point, limit, False)

@@ -1,0 +1,189 @@
+"""The group cross-products: all that a fit needs of the data.
+
+A two-level likelihood looks at the rows only through Z'Z, Z'X and Z'y of each group and through
+the totals X'X, X'y and y'y. All of them are sums over rows, so they add up over chunks of a file.
+
+Sums of squares lose digits when a column is far from 0 (a year such as 2004, a score such as
+1 000 512). The columns are therefore shifted and scaled first; the shift is undone exactly in
+:class:`Basis`, because an intercept absorbs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The change of basis from the user's columns to well-conditioned ones.
+
+    ``X = Xs @ to_x``, ``Z = Zs @ to_z`` and ``y = scale_y * ys + Xs[:, 0] * shift_y`` where
+    Xs, Zs and ys are the shifted and scaled columns. Shapes: to_x (p, p), to_z (q, q).
+    """
+
+    x_shift: Array
+    x_scale: Array
+    z_shift: Array
+    z_scale: Array
+    y_shift: float
+    y_scale: float
+    x_intercept: int | None
+    z_intercepts: tuple[int | None, ...]
+
+    @property
+    def to_x(self) -> Array:
+        """K with X = Xs K, so that coefficients map as βs = K β."""
+        k = np.diag(self.x_scale)
+        if self.x_intercept is not None:
+            k[self.x_intercept] += self.x_shift
+        return k
+
+    @property
+    def to_z(self) -> Array:
+        """K with Z = Zs K, so that random effects map as bs = K b and covariances as K D K'."""
+        k = np.diag(self.z_scale)
+        for column, at in enumerate(self.z_intercepts):
+            if at is not None:
+                k[at, column] += self.z_shift[column]
+        return k
+
+    def apply(self, x: Array, z: Array, y: Array) -> tuple[Array, Array, Array]:
+        """Return the shifted and scaled columns (Zs, Xs, ys)."""
+        return (
+            (z - self.z_shift) / self.z_scale,
+            (x - self.x_shift) / self.x_scale,
+            (y - self.y_shift) / self.y_scale,
+        )
+
+
+def choose_basis(
+    x: Array,
+    z: Array,
+    y: Array,
+    *,
+    x_intercept: int | None,
+    z_blocks: tuple[tuple[int, ...], ...],
+    z_intercept: int | None,
+) -> Basis:
+    """Choose shift and scale from rows (all of them, or the first chunk).
+
+    A column may be shifted only where an intercept absorbs the shift: X and y by the fixed
+    intercept, a column of Z by a random intercept that is correlated with it.
+    """
+    p, q = x.shape[1], z.shape[1]
+    x_shift, z_shift, y_shift = np.zeros(p), np.zeros(q), 0.0
+    if x_intercept is not None:
+        x_shift = x.mean(axis=0)
+        x_shift[x_intercept] = 0.0
+        y_shift = float(y.mean())
+    z_at: list[int | None] = [None] * q
+    for block in z_blocks:
+        if z_intercept in block:
+            for column in block:
+                if column != z_intercept:
+                    z_at[column] = z_intercept
+                    z_shift[column] = z[:, column].mean()
+    return Basis(
+        x_shift=x_shift,
+        x_scale=_spread(x, x_shift),
+        z_shift=z_shift,
+        z_scale=_spread(z, z_shift),
+        y_shift=y_shift,
+        y_scale=float(_spread(y[:, None], np.array([y_shift]))[0]),
+        x_intercept=x_intercept,
+        z_intercepts=tuple(z_at),
+    )
+
+
+def _spread(columns: Array, shift: Array) -> Array:
+    """Root mean square about the shift, rounded to a power of two so that scaling is exact."""
+    d = columns - shift
+    rms = np.sqrt(np.einsum("ij,ij->j", d, d) / max(len(columns), 1))
+    rms[~(rms > 0)] = 1.0
+    return np.exp2(np.round(np.log2(rms)))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Cross-products of the shifted and scaled columns, per group and in total.
+
+    Attributes
+    ----------
+    labels : the J group labels, in the order of the arrays below
+    n : (J,) rows per group
+    zz : (J, q, q) Z'Z
+    zw : (J, q, p + 1) Z'[X y]
+    ww : (p + 1, p + 1) [X y]'[X y]
+    basis : how to come back to the user's columns
+    """
+
+    labels: NDArray
+    n: NDArray[np.int64]
+    zz: Array
+    zw: Array
+    ww: Array
+    basis: Basis
+
+    @property
+    def nobs(self) -> int:
+        return int(self.n.sum())
+
+    @property
+    def p(self) -> int:
+        return self.ww.shape[0] - 1
+
+    @property
+    def q(self) -> int:
+        return self.zz.shape[1]
+
+
+def cross_products(
+    x: Array, z: Array, y: Array, codes: NDArray[np.integer], labels: NDArray, basis: Basis
+) -> Moments:
+    """Sum the rows into :class:`Moments`.
+
+    Parameters
+    ----------
+    x, z, y : (n, p), (n, q) and (n,) columns as the user gave them
+    codes : (n,) the group of each row as a number into ``labels``
+    """
+    zs, xs, ys = basis.apply(x, z, y)
+    w = np.column_stack([xs, ys])
+    both = np.hstack([zs, w])
+    groups, q = len(labels), z.shape[1]
+    sums = np.empty((groups, q, both.shape[1]))
+    order = np.argsort(codes, kind="stable")
+    n = np.bincount(codes, minlength=groups)
+    starts = np.concatenate([[0], np.cumsum(n)])
+    for a in range(q):
+        weights = sparse.csr_array((zs[order, a], order, starts), shape=(groups, len(y)))
+        sums[:, a] = weights @ both
+    return Moments(labels, n, sums[:, :, :q].copy(), sums[:, :, q:].copy(), w.T @ w, basis)
+
+
+def add_moments(a: Moments, b: Moments) -> Moments:
+    """Add the cross-products of two chunks that were made with the same basis.
+
+    Groups may be split over chunks; the labels of the sum are in order of first appearance.
+    """
+    new = ~np.isin(b.labels, a.labels)
+    labels = np.concatenate([a.labels, b.labels[new]])
+    position = {label: i for i, label in enumerate(labels.tolist())}
+    at = np.array([position[label] for label in b.labels.tolist()], dtype=np.intp)
+    n, zz, zw = (_grown(v, len(labels)) for v in (a.n, a.zz, a.zw))
+    n[at] += b.n
+    zz[at] += b.zz
+    zw[at] += b.zw
+    return Moments(labels, n, zz, zw, a.ww + b.ww, a.basis)
+
+
+def _grown(values: NDArray, length: int) -> NDArray:
+    out = np.zeros((length, *values.shape[1:]), dtype=values.dtype)
+    out[: len(values)] = values
+    return out
