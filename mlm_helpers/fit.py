@@ -270,7 +270,7 @@ class MLMFit:
         factor = np.zeros_like(self._relative)
         for block in self.design.blocks:
             at = np.ix_(block, block)
-            factor[at] = _semi_cholesky(self._relative[at])
+            factor[at] = semi_cholesky(self._relative[at])
         return self._template.theta(factor)
 
     @property
@@ -380,7 +380,8 @@ class MLMFit:
         ``"wald"``: fixed effects, with Satterthwaite t quantiles (``df="z"`` for lme4's normal
         ones). ``"profile"``: fixed effects, SDs, correlations and σ from the likelihood profile.
         """
-        from mlm_helpers.inference import profile_intervals, wald_intervals
+        from mlm_helpers.inference import wald_intervals
+        from mlm_helpers.profiles import profile_intervals
 
         if not 0 < level < 1:
             raise MLMError(f"level must lie between 0 and 1, such as 0.95; got {level!r}.")
@@ -595,7 +596,7 @@ def _tau(a: int, b: int) -> str:
     return f"tau{a}{b}" if max(a, b) < 10 else f"tau{a},{b}"
 
 
-def _semi_cholesky(d: Array) -> Array:
+def semi_cholesky(d: Array) -> Array:
     """Lower-triangular factor of a positive semi-definite matrix, zeros where it is singular."""
     d = d.copy()
     out = np.zeros_like(d)

@@ -17,8 +17,9 @@ Walker 2015, eq. 34 and 41, with REML as their eq. 41), by Newton's method.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,8 +223,10 @@ class Deviance:
 
 
 class Optimum(NamedTuple):
+    """Where Newton's method stopped."""
+
     theta: Array
-    point: Point
+    point: Any
     iterations: int
     converged: bool
 
@@ -253,22 +256,21 @@ def starting_theta(deviance: Deviance, template: Template, blocks: tuple[tuple[i
     return template.theta(factor)
 
 
-def minimise(
-    deviance: Deviance,
-    template: Template,
-    start: Array,
-    *,
-    limit: int = 200,
-) -> Optimum:
-    """Minimise the profiled deviance in θ by Newton steps with the exact Hessian.
+def minimise(deviance: Deviance, template: Template, start: Array) -> Optimum:
+    """Minimise the profiled deviance in θ."""
+    units = template.units
+    return newton(lambda theta: deviance.parts(template.factor(theta), units), start)
+
+
+def newton(evaluate: Callable[[Array], Any], start: Array, *, limit: int = 200) -> Optimum:
+    """Minimise a smooth function whose ``value``, ``gradient`` and ``hessian`` are known.
 
     Directions of negative curvature are turned over, long steps are cut, and a step is halved
-    until the deviance falls. Stops when the next step would lower the deviance by less than
-    1e-13: no further digit of the deviance is left.
+    until the function falls. Stops when the next step would lower a deviance by less than 1e-13:
+    no further digit of it is left.
     """
-    units = template.units
-    theta = start.copy()
-    point = deviance.parts(template.factor(theta), units)
+    theta = np.array(start, dtype=float)
+    point = evaluate(theta)
     for iteration in range(limit):
         values, vectors = np.linalg.eigh(point.hessian)
         size = np.maximum(np.abs(values), 1e-10 * max(1.0, np.abs(values).max(initial=0.0)))
@@ -279,10 +281,10 @@ def minimise(
             return Optimum(theta, point, iteration, True)
         longest = 1.0 + np.abs(theta).max(initial=0.0)
         step *= min(1.0, longest / max(np.abs(step).max(initial=0.0), 1e-300))
+        # near the optimum the decrease drowns in rounding: trust the gradient there
+        slack = 1e-9 if decrement < 1e-6 else 0.0
         for _ in range(40):
-            trial = deviance.parts(template.factor(theta + step), units)
-            # near the optimum the decrease drowns in rounding: trust the gradient there
-            slack = 1e-9 if decrement < 1e-6 else 0.0
+            trial = evaluate(theta + step)
             if np.isfinite(trial.value) and trial.value <= point.value + slack:
                 break
             step = step / 2
