@@ -453,9 +453,7 @@ class MLMFit:
         d = self.design
         first = np.empty(len(d.labels), dtype=np.intp)
         first[d.codes[::-1]] = np.arange(len(d.codes))[::-1]
-        out = pd.DataFrame(
-            {"n": self.moments.n}, index=pd.Index(d.labels, name=d.formula.group)
-        )
+        out = pd.DataFrame({"n": self.moments.n}, index=pd.Index(d.labels, name=d.formula.group))
         for name, info in self.structure.variables.items():
             if info.level == 2:
                 out[name] = d.data[name].to_numpy()[first]

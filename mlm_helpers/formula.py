@@ -83,13 +83,22 @@ def parse_formula(text: str) -> ParsedFormula:
     for left, bar, _ in bars:
         blocks.extend(_uncorrelated(left) if bar == "||" else [left])
     return ParsedFormula(
-        text=" ".join(text.split()),
+        text=tidy_formula(text),
         outcome=sides[0].strip().strip("`"),
         fixed=_formula(fixed_text, text),
         random=tuple(_formula(b, text) for b in blocks),
         group=group,
         lhs=_formula(f"0 + {sides[0].strip()}", text),
     )
+
+
+def tidy_formula(text: str) -> str:
+    """The formula with R's spacing: blanks around ``~ + - * / |``, none around ``:``."""
+    out = re.sub(r"\s+", " ", text.strip())
+    out = re.sub(r"\s*(\*\*|:)\s*", r"\1", out)
+    out = re.sub(r"\s*(\|\||~|\+|(?<!\*)\*(?!\*)|/|\|)\s*", r" \1 ", out)
+    out = re.sub(r"(?<=[\w)\]`])\s*-\s*(?=[\w(`])", " - ", out)
+    return re.sub(r"\(\s+", "(", re.sub(r"\s+\)", ")", re.sub(r" {2,}", " ", out))).strip()
 
 
 def _check_brackets(text: str) -> None:
@@ -222,9 +231,7 @@ def factor_variables(expr: str) -> list[str]:
     except SyntaxError:
         return [expr.strip("`")]
     called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    called |= {
-        id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)
-    }
+    called |= {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
     names = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called]
     return list(dict.fromkeys(quoted.get(n, n) for n in names))
 
@@ -515,9 +522,7 @@ def gram_check(gram: Array, columns: tuple[str, ...]) -> None:
         else:
             weights, left = np.zeros(0), 1.0
         if left < 1e-9:
-            partners = [
-                columns[i] for i, w in zip(kept, weights, strict=True) if abs(w) > 1e-6
-            ]
+            partners = [columns[i] for i, w in zip(kept, weights, strict=True) if abs(w) > 1e-6]
             raise MLMError(
                 f"'{name}' adds nothing to the model because it can be computed from "
                 f"{', '.join(partners)}: leave one of them out."
@@ -548,9 +553,7 @@ def r_order(columns: Iterable[str], variables: Iterable[str]) -> list[str]:
         names = factor_variables(re.sub(r"\[[^\[\]]*\]$", "", factor))
         return min((order.get(n, len(order)) for n in names), default=len(order))
 
-    return [
-        ":".join(r_name(f) for f in sorted(split_product(c), key=first)) for c in columns
-    ]
+    return [":".join(r_name(f) for f in sorted(split_product(c), key=first)) for c in columns]
 
 
 def term_values(design: Design, term: str) -> Array:

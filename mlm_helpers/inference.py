@@ -111,9 +111,7 @@ def kenward_roger(fit: MLMFit, weights: Array | None = None) -> pd.DataFrame:
         For an ML fit: the method is defined for REML.
     """
     if not fit.reml:
-        raise MLMError(
-            "Kenward-Roger needs a REML fit: use fit.refit(reml=True).fixed_effects_kr."
-        )
+        raise MLMError("Kenward-Roger needs a REML fit: use fit.refit(reml=True).fixed_effects_kr.")
     adjusted, parts = _kr_covariance(fit)
     columns = list(fit.design.columns)
     rows = np.eye(len(columns)) if weights is None else np.atleast_2d(weights)
@@ -168,9 +166,7 @@ def _kr_covariance(fit: MLMFit) -> tuple[Array, _KRParts]:
     trace[k, k] = m.nobs
     turned = phi @ first
     information = (
-        trace
-        - 2 * np.einsum("ab,klba->kl", phi, q_all)
-        + np.einsum("kab,lba->kl", turned, turned)
+        trace - 2 * np.einsum("ab,klba->kl", phi, q_all) + np.einsum("kab,lba->kl", turned, turned)
     )
     w = 2 * np.linalg.pinv(information, hermitian=True, rcond=1e-12)
     inner = q_all - np.einsum("kab,lbc->klac", first, turned)

@@ -98,9 +98,7 @@ class Template:
 
     @classmethod
     def of_blocks(cls, blocks: tuple[tuple[int, ...], ...]) -> Template:
-        pairs = [
-            (b[i], b[j]) for b in blocks for j in range(len(b)) for i in range(j, len(b))
-        ]
+        pairs = [(b[i], b[j]) for b in blocks for j in range(len(b)) for i in range(j, len(b))]
         rows, cols = np.array(pairs, dtype=np.intp).T
         return cls(sum(len(b) for b in blocks), rows, cols)
 
@@ -231,7 +229,9 @@ class Optimum(NamedTuple):
     converged: bool
 
 
-def starting_theta(deviance: Deviance, template: Template, blocks: tuple[tuple[int, ...], ...]) -> Array:
+def starting_theta(
+    deviance: Deviance, template: Template, blocks: tuple[tuple[int, ...], ...]
+) -> Array:
     """A method-of-moments start: one scoring step for D from D = 0, kept positive definite."""
     q = template.q
     k = len(template)

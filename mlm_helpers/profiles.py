@@ -55,9 +55,7 @@ def profile_intervals(
     rows = {}
     for name in wanted:
         problem = problems[name](ml)
-        ends = [
-            _end(problem, ml.criterion, z, direction) for direction in (-1.0, 1.0)
-        ]
+        ends = [_end(problem, ml.criterion, z, direction) for direction in (-1.0, 1.0)]
         rows[name] = (problem.estimate, *ends)
     return pd.DataFrame.from_dict(
         rows, orient="index", columns=["estimate", "lower", "upper"]
@@ -171,9 +169,7 @@ class _Absolute:
         self.unit = (basis.y_scale / basis.z_scale)[order]
         self.covariance = fit.T.to_numpy()[np.ix_(order, order)] / np.outer(self.unit, self.unit)
         self.log_sigma = math.log(fit.sigma / basis.y_scale)
-        blocks = tuple(
-            tuple(sorted(order.index(k) for k in block)) for block in fit.design.blocks
-        )
+        blocks = tuple(tuple(sorted(order.index(k) for k in block)) for block in fit.design.blocks)
         self.units = Template.of_blocks(blocks).units
 
     def minimise(
@@ -189,9 +185,7 @@ class _Absolute:
         found = newton(evaluate, start)
         return found.point.value, found.theta
 
-    def _value(
-        self, base: Array, units: Array, phi: Array, log_sigma: float, held: bool
-    ) -> _Value:
+    def _value(self, base: Array, units: Array, phi: Array, log_sigma: float, held: bool) -> _Value:
         sigma = math.exp(log_sigma)
         relative = (base + np.tensordot(phi, units, axes=1)) / sigma
         first = units / sigma
