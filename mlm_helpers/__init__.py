@@ -20,7 +20,7 @@ _WHERE = {
 }
 
 __version__ = "1.0.0"
-__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+__all__ = ["__version__", *_WHERE]
 
 
 def __getattr__(name: str) -> Any:

@@ -153,7 +153,7 @@ def _is_wrapped(term: str) -> bool:
 
 
 def _top_level_terms(rhs: str) -> list[tuple[str, str]]:
-    """The summands of a formula side with their signs: ``"1 + (x | g)"`` → ``+ 1``, ``+ (x | g)``."""
+    """The summands with their signs: ``"1 + (x | g)"`` gives ``+ 1`` and ``+ (x | g)``."""
     out: list[tuple[str, str]] = []
     depth, sign, current, quoted = 0, "+", "", False
     for ch in rhs:
@@ -264,7 +264,13 @@ class Design:
     dropped: Mapping[str, int]
     n_dropped: int
     spec: ModelSpec
-    random_specs: tuple[ModelSpec, ...]
+
+    @cached_property
+    def random_specs(self) -> tuple[ModelSpec, ...]:
+        """formulaic's recipes of the random parts, for new rows."""
+        return tuple(
+            _matrix(part, self.data, self.formula).model_spec for part in self.formula.random
+        )
 
     @cached_property
     def structure(self) -> Structure:
@@ -337,19 +343,15 @@ def build_design(parsed: ParsedFormula, data: pd.DataFrame) -> Design:
     """
     frame, dropped, n_dropped = _usable_rows(parsed, data)
     codes, labels = pd.factorize(frame[parsed.group], sort=True)
-    lhs = _matrix(parsed.lhs, frame, parsed)
-    if lhs.shape[1] != 1:
-        raise MLMError(
-            f"The outcome '{parsed.outcome}' gives {lhs.shape[1]} columns; it must be one numeric "
-            "column."
-        )
+    y = _outcome(parsed, frame)
     fixed = _matrix(parsed.fixed, frame, parsed)
-    randoms = [_matrix(part, frame, parsed) for part in parsed.random]
+    x = _values(fixed, parsed)
     columns = tuple(fixed.model_spec.column_names)
     names: list[str] = []
     blocks: list[tuple[int, ...]] = []
-    for part in randoms:
-        own = list(part.model_spec.column_names)
+    parts: list[Array] = []
+    for part in parsed.random:
+        own, values = _random_part(part, frame, parsed, columns, x)
         if not own:
             raise MLMError(
                 f"A random part of {parsed.text!r} is empty: write (1 | {parsed.group}) for a "
@@ -357,20 +359,20 @@ def build_design(parsed: ParsedFormula, data: pd.DataFrame) -> Design:
             )
         blocks.append(tuple(range(len(names), len(names) + len(own))))
         names += own
+        parts.append(values)
     doubled = sorted({n for n in names if names.count(n) > 1})
     if doubled:
         raise MLMError(
             f"The random part names {', '.join(doubled)} twice; write '0 + x' in a second part to "
             "leave its intercept out."
         )
-    z = np.hstack([_values(part, parsed) for part in randoms])
     return Design(
         formula=parsed,
-        x=_values(fixed, parsed),
+        x=x,
         columns=columns,
-        z=z,
+        z=np.hstack(parts),
         random=tuple(names),
-        y=_values(lhs, parsed)[:, 0],
+        y=y,
         codes=codes.astype(np.intp),
         labels=np.asarray(labels),
         blocks=tuple(blocks),
@@ -378,8 +380,30 @@ def build_design(parsed: ParsedFormula, data: pd.DataFrame) -> Design:
         dropped=dropped,
         n_dropped=n_dropped,
         spec=fixed.model_spec,
-        random_specs=tuple(part.model_spec for part in randoms),
     )
+
+
+def _outcome(parsed: ParsedFormula, frame: pd.DataFrame) -> Array:
+    if parsed.outcome in frame.columns:
+        return frame[parsed.outcome].to_numpy(dtype=float)
+    values = _values(_matrix(parsed.lhs, frame, parsed), parsed)
+    if values.shape[1] != 1:
+        raise MLMError(
+            f"The outcome '{parsed.outcome}' gives {values.shape[1]} columns; it must be one "
+            "numeric column."
+        )
+    return values[:, 0]
+
+
+def _random_part(
+    part: Any, frame: pd.DataFrame, parsed: ParsedFormula, columns: tuple[str, ...], x: Array
+) -> tuple[list[str], Array]:
+    """Names and values of one block's columns, taken from X where X has them already."""
+    names = [INTERCEPT if str(term) == "1" else str(term) for term in part]
+    if set(names) <= set(columns):
+        return names, x[:, [columns.index(n) for n in names]]
+    matrix = _matrix(part, frame, parsed)
+    return list(matrix.model_spec.column_names), _values(matrix, parsed)
 
 
 def _usable_rows(

@@ -61,29 +61,27 @@ def sums(m: Moments, d: Array, directions: Array) -> Sums:
     groups, q, w = m.zw.shape
     k = len(directions)
     logdet, e, p = group_solutions(m, d)
-    flat_e = e.reshape(groups, q * w)
     s = m.ww - m.zw.reshape(groups * q, w).T @ (d @ e).reshape(groups * q, w)
+    flat_e = e.reshape(groups, q * w)
     ee = (flat_e.T @ flat_e).reshape(q, w, q, w).transpose(0, 2, 1, 3)
     p_sum = p.sum(axis=0)
     if k == 0:
-        empty = np.zeros((0, w, w))
-        return Sums(
-            float(logdet.sum()), s, p_sum, ee, np.zeros(0), empty, np.zeros((0, 0)), empty[None]
-        )
+        none = np.zeros((0, w, w))
+        flat = np.zeros(0), none, np.zeros((0, 0)), np.zeros((0, 0, w, w))
+        return Sums(float(logdet.sum()), s, p_sum, ee, *flat)
+    flat_d = directions.reshape(k, q * q)
+    logdet_1 = flat_d @ p_sum.ravel()
+    s_1 = -(flat_d @ ee.reshape(q * q, w * w)).reshape(k, w, w)
+    # with P and dD symmetric, tr(P dD1 P dD2) = Σ_abce dD1[b,c] P[a,b] P[c,e] dD2[e,a]
     flat_p = p.reshape(groups, q * q)
-    pp = (flat_p.T @ flat_p).reshape(q, q, q, q)
-    s_1 = -np.tensordot(directions, ee, axes=([1, 2], [0, 1]))
-    # tr(P dD1 P dD2) with P symmetric: Σ P[a,b] P[c,e] dD1[b,c] dD2[e,a]
-    half = np.tensordot(directions, pp, axes=([1, 2], [1, 2]))
-    logdet_2 = -np.tensordot(half, directions, axes=([1, 2], [2, 1]))
-    stacked = directions.reshape(k * q, q)
-    u = (stacked @ e).reshape(groups, k, q, w)
-    pu = p[:, None] @ u
-    u = u.transpose(0, 2, 1, 3).reshape(groups * q, k * w)
-    pu = pu.transpose(0, 2, 1, 3).reshape(groups * q, k * w)
-    s_2 = (u.T @ pu).reshape(k, w, k, w).transpose(0, 2, 1, 3)
+    pp = (flat_p.T @ flat_p).reshape(q, q, q, q).transpose(1, 2, 3, 0).reshape(q * q, q * q)
+    logdet_2 = -(flat_d @ pp @ flat_d.T)
+    # E'dD1 P dD2 E: stack the k products dD E side by side, then one product over all groups
+    u = (directions.reshape(k * q, q) @ e).reshape(groups, k, q, w).transpose(0, 2, 1, 3)
+    u = np.ascontiguousarray(u).reshape(groups, q, k * w)
+    pu = (p @ u).reshape(groups * q, k * w)
+    s_2 = (u.reshape(groups * q, k * w).T @ pu).reshape(k, w, k, w).transpose(0, 2, 1, 3)
     s_2 = s_2 + s_2.transpose(1, 0, 2, 3)
-    logdet_1 = np.tensordot(directions, p_sum, axes=2)
     return Sums(float(logdet.sum()), s, p_sum, ee, logdet_1, s_1, logdet_2, s_2)
 
 
@@ -163,40 +161,34 @@ class Deviance:
         ``first`` (k, q, q) are dΛ/dφ, ``second`` (k, k, q, q) are d²Λ/dφ² (None when Λ is linear
         in φ). ``value``, ``gradient`` and ``hessian`` are those of the profiled deviance.
         """
+        k, q, p, dof = len(first), self.m.q, self.m.p, self.dof
         d = factor @ factor.T
         left = first @ factor.T
         d_1 = left + left.transpose(0, 2, 1)
         t = sums(self.m, d, d_1)
-        cross = first[:, None] @ first[None].transpose(0, 1, 3, 2)
-        d_2 = cross + cross.transpose(0, 1, 3, 2)
+        d_2 = first[:, None] @ first.transpose(0, 2, 1)
         if second is not None:
-            bend = second @ factor.T
-            d_2 = d_2 + bend + bend.transpose(0, 1, 3, 2)
+            d_2 = d_2 + second @ factor.T
+        d_2 = (d_2 + d_2.transpose(0, 1, 3, 2)).reshape(k * k, q * q)
         log_1 = t.logdet_1
-        log_2 = t.logdet_2 + np.tensordot(d_2, t.p_sum, axes=2)
-        s_2 = t.s_2 - np.tensordot(d_2, t.ee, axes=([2, 3], [0, 1]))
-        p = self.m.p
+        log_2 = t.logdet_2 + (d_2 @ t.p_sum.ravel()).reshape(k, k)
+        s_2 = t.s_2 - (d_2 @ t.ee.reshape(q * q, -1)).reshape(t.s_2.shape)
         logdet = t.logdet
-        if p:
-            chol = np.linalg.cholesky(t.s[:p, :p])
-            inverse_chol = np.linalg.inv(chol)
-            inverse = inverse_chol.T @ inverse_chol
-            beta = inverse @ t.s[:p, p]
-        else:
-            inverse, beta = np.zeros((0, 0)), np.zeros(0)
+        inverse, half_logdet = _inverse(t.s[:p, :p])
+        beta = inverse @ t.s[:p, p]
         c = np.append(-beta, 1.0)
         rss = float(c @ t.s @ c)
         s_1c = t.s_1 @ c
         rss_1 = s_1c @ c
         rss_2 = s_2 @ c @ c - 2 * s_1c[:, :p] @ inverse @ s_1c[:, :p].T
         sxx_1 = t.s_1[:, :p, :p]
-        if self.reml and p:
-            logdet += 2 * float(np.log(np.diag(chol)).sum())
-            log_1 = log_1 + np.tensordot(sxx_1, inverse, axes=2)
-            turned = inverse @ sxx_1
-            quad = np.tensordot(turned, turned, axes=([1, 2], [2, 1]))
-            log_2 = log_2 + np.tensordot(s_2[:, :, :p, :p], inverse, axes=2) - quad
-        dof = self.dof
+        if self.reml:
+            logdet += 2 * half_logdet
+            turned = (inverse @ sxx_1).reshape(k, p * p)
+            log_1 = log_1 + turned[:, :: p + 1].sum(axis=1)
+            swapped = turned.reshape(k, p, p).transpose(0, 2, 1).reshape(k, p * p)
+            log_2 = log_2 + s_2[:, :, :p, :p].reshape(k, k, p * p) @ inverse.ravel()
+            log_2 = log_2 - turned @ swapped.T
         value = self.constant + logdet + dof * (1.0 + np.log(rss / dof))
         slope = rss_1 / rss
         gradient = log_1 + dof * slope
@@ -210,14 +202,22 @@ class Deviance:
         positive semi-definite on the null space of D."""
         t = sums(self.m, factor @ factor.T, np.zeros((0, self.m.q, self.m.q)))
         p = self.m.p
-        inverse = np.linalg.inv(t.s[:p, :p])
-        beta = inverse @ t.s[:p, p]
-        c = np.append(-beta, 1.0)
+        inverse = _inverse(t.s[:p, :p])[0]
+        c = np.append(-(inverse @ t.s[:p, p]), 1.0)
         rss = c @ t.s @ c
         out = t.p_sum - self.dof * (t.ee @ c @ c) / rss
-        if self.reml:
+        if self.reml and p:
             out = out - np.tensordot(t.ee[:, :, :p, :p], inverse, axes=2)
         return (out + out.T) / 2
+
+
+def _inverse(sxx: Array) -> tuple[Array, float]:
+    """Inverse of a positive definite matrix and half its log-determinant."""
+    if not len(sxx):
+        return np.zeros((0, 0)), 0.0
+    chol = np.linalg.cholesky(sxx)
+    inverse_chol = np.linalg.inv(chol)
+    return inverse_chol.T @ inverse_chol, float(np.log(np.diag(chol)).sum())
 
 
 class Optimum(NamedTuple):
@@ -266,20 +266,21 @@ def newton(evaluate: Callable[[Array], Any], start: Array, *, limit: int = 200) 
     """Minimise a smooth function whose ``value``, ``gradient`` and ``hessian`` are known.
 
     Directions of negative curvature are turned over, long steps are cut, and a step is halved
-    until the function falls. Stops when the next step would lower a deviance by less than 1e-17.
-    That is far below its last digit, but the error left in θ is the square root: 1e-13 would move
-    the seventh digit of a Satterthwaite df.
+    until the function falls. Stops when the next step would lower a deviance by less than 1e-19
+    (Satterthwaite df need θ to more digits than the deviance has), or when rounding stalls it.
     """
     theta = np.array(start, dtype=float)
     point = evaluate(theta)
+    last = np.inf
     for iteration in range(limit):
         values, vectors = np.linalg.eigh(point.hessian)
         size = np.maximum(np.abs(values), 1e-10 * max(1.0, np.abs(values).max(initial=0.0)))
         along = vectors.T @ point.gradient
         step = -vectors @ (along / size)
         decrement = float(along @ (along / size)) / 2
-        if decrement < 1e-17:
+        if decrement < 1e-19 or (decrement < 1e-13 and decrement >= last / 4):
             return Optimum(theta, point, iteration, True)
+        last = decrement
         longest = 1.0 + np.abs(theta).max(initial=0.0)
         step *= min(1.0, longest / max(np.abs(step).max(initial=0.0), 1e-300))
         # near the optimum the decrease drowns in rounding: trust the gradient there

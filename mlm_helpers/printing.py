@@ -102,6 +102,12 @@ def fixed_cells(fit: MLMFit) -> tuple[list[str], list[list[str]]]:
 
 def _fixed_lines(fit: MLMFit) -> list[str]:
     names, cells = fixed_cells(fit)
+    # R formats estimates, SEs and df together, so the df are as wide as the widest of them
+    width = max(len(cell) for row in cells for cell in row[:3])
+    cells = [[*(cell.rjust(width) for cell in row[:3]), *row[3:]] for row in cells]
+    # R formats the first three columns together, so that their cells have one width
+    width = max(len(c) for row in cells for c in row[:3])
+    cells = [[*(c.rjust(width) for c in row[:3]), *row[3:]] for row in cells]
     marks = [stars(p) for p in fit.fixed_effects["p"]]
     starred = any(p < 0.1 for p in fit.fixed_effects["p"])
     lines = _right(cells, _HEAD, labels=names)
@@ -147,11 +153,9 @@ def _left(rows: list[list[str]], head: list[str]) -> list[str]:
         size = max(len(r[column]) for r in rows)
         for r in rows:
             r[column] = r[column].rjust(size)
-    for column in range(4, width):
-        size = max(len(r[column]) for r in rows)
-        for r in rows:
-            if r[column]:
-                r[column] = r[column].rjust(size)
+    size = max((len(c) for r in rows for c in r[4:]), default=0)  # correlations share one width
+    for r in rows:
+        r[4:] = [c.rjust(size) if c else c for c in r[4:]]
     widths = [max(len(head[k]), *(len(r[k]) for r in rows)) for k in range(width)]
     table = [head, *rows]
     return [" " + " ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in table]
