@@ -52,7 +52,8 @@ def _criterion_lines(fit: MLMFit) -> list[str]:
     cells = r_format([*(round(v, 1) for v in values), float(fit.df_resid)])
     cells[-1] = str(fit.df_resid)
     names = ["AIC", "BIC", "logLik", "deviance", "df.resid"]
-    return _right([cells], names, labels=[""])
+    width = max(len(text) for text in [*names, *cells])  # R prints a vector in one width
+    return [" ".join(text.rjust(width) for text in row) for row in (names, cells)]
 
 
 def residual_quantiles(fit: MLMFit) -> list[str]:
@@ -63,13 +64,13 @@ def residual_quantiles(fit: MLMFit) -> list[str]:
 
 def _residual_lines(fit: MLMFit) -> list[str]:
     names = ["Min", "1Q", "Median", "3Q", "Max"]
-    cells = residual_quantiles(fit)
+    return ["Scaled residuals: ", *_named_vector(names, residual_quantiles(fit))]
+
+
+def _named_vector(names: list[str], cells: list[str]) -> list[str]:
+    """Names over values, all of one width, as R prints a named vector."""
     width = max(len(c) for c in [*names, *cells])
-    return [
-        "Scaled residuals: ",
-        " ".join(n.rjust(width) for n in names) + " ",
-        " ".join(c.rjust(width) for c in cells) + " ",
-    ]
+    return [" ".join(c.rjust(width) for c in row) + " " for row in (names, cells)]
 
 
 def random_cells(fit: MLMFit) -> list[list[str]]:
