@@ -54,8 +54,11 @@ def test_shifting_a_predictor(reml: bool, shift: float) -> None:
     expected = effects["Intercept"] - shift * effects["x"]
     assert abs(row(moved, "Intercept", "estimate")[0] - expected) <= 1e-6 * (1 + abs(expected))
     contrast = moved.contrast({"Intercept": 1.0, "x": shift})
-    same(contrast.iloc[0][["estimate", "std_error", "df"]],
-         row(base, "Intercept", "estimate", "std_error", "df"), 1e-5)
+    same(
+        contrast.iloc[0][["estimate", "std_error", "df"]],
+        row(base, "Intercept", "estimate", "std_error", "df"),
+        1e-5,
+    )
     same(moved.fitted, base.fitted)
 
 
@@ -65,14 +68,21 @@ def test_scaling_a_predictor(reml: bool, factor: float) -> None:
     scaled, base = refit(reml, x=SCHOOLS["x"] * factor), BASE[reml]
     jacobian = 2 * np.log(abs(factor)) if reml else 0.0
     assert abs(scaled.criterion - base.criterion - jacobian) <= 1e-6
-    same(row(scaled, "x", "estimate", "std_error", "t") * [factor, abs(factor), np.sign(factor)],
-         row(base, "x", "estimate", "std_error", "t"))
+    same(
+        row(scaled, "x", "estimate", "std_error", "t") * [factor, abs(factor), np.sign(factor)],
+        row(base, "x", "estimate", "std_error", "t"),
+    )
     same(scaled.fixed_effects[["df"]], base.fixed_effects[["df"]], 1e-5)
-    same(row(scaled, "Intercept", "estimate", "std_error"),
-         row(base, "Intercept", "estimate", "std_error"))
+    same(
+        row(scaled, "Intercept", "estimate", "std_error"),
+        row(base, "Intercept", "estimate", "std_error"),
+    )
     same(scaled.T.to_numpy() * np.outer([1, factor], [1, factor]), base.T, 1e-5)
-    same(scaled.random_effects[["u1", "u1_sd"]] * [factor, abs(factor)],
-         base.random_effects[["u1", "u1_sd"]], 1e-5)
+    same(
+        scaled.random_effects[["u1", "u1_sd"]] * [factor, abs(factor)],
+        base.random_effects[["u1", "u1_sd"]],
+        1e-5,
+    )
 
 
 @pytest.mark.parametrize("reml", [True, False])
@@ -121,8 +131,11 @@ def test_relabelling_groups(reml: bool, seed: int, kind: str) -> None:
     same(moved.fixed_effects, base.fixed_effects)
     new_names = pd.Series(column.to_numpy(), index=SCHOOLS["g"].to_numpy())
     new_names = new_names[~new_names.index.duplicated()]
-    same(moved.random_effects.loc[list(new_names[base.random_effects.index])],
-         base.random_effects, 1e-5)
+    same(
+        moved.random_effects.loc[list(new_names[base.random_effects.index])],
+        base.random_effects,
+        1e-5,
+    )
 
 
 @given(seed=seeds)

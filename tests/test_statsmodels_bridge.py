@@ -8,9 +8,22 @@ from reference import FITS, fit, plain_name
 from statsmodels.regression.mixed_linear_model import MixedLMResults
 
 NAMES = [
-    "hsb_null", "hsb_null_ml", "hsb_m1", "hsb_m1_ml", "hsb_m2", "hsb_m3", "hsb_m3_ml",
-    "sleep", "sleep_ml", "schools_cross", "schools_kind", "schools_log", "schools_slope_only",
-    "three", "ones", "near",
+    "hsb_null",
+    "hsb_null_ml",
+    "hsb_m1",
+    "hsb_m1_ml",
+    "hsb_m2",
+    "hsb_m3",
+    "hsb_m3_ml",
+    "sleep",
+    "sleep_ml",
+    "schools_cross",
+    "schools_kind",
+    "schools_log",
+    "schools_slope_only",
+    "three",
+    "ones",
+    "near",
 ]
 UNCORRELATED = ["schools_uncorrelated", "three_bars", "three_pair"]
 SINGULAR = ["singular_plus", "singular_slope0", "singular_null", "three_flat"]

@@ -158,8 +158,10 @@ def line(what: str, us: float, other: str, them: float | None, wanted: str) -> N
         print(f"| {what} | {us * 1e3:.2f} ms | {other} | no R here | | {wanted} |")
     else:
         ratio = them / us
-        print(f"| {what} | {us * 1e3:.2f} ms | {other} | {them * 1e3:.0f} ms | "
-              f"{ratio:.{0 if ratio >= 20 else 1}f} | {wanted} |")
+        print(
+            f"| {what} | {us * 1e3:.2f} ms | {other} | {them * 1e3:.0f} ms | "
+            f"{ratio:.{0 if ratio >= 20 else 1}f} | {wanted} |"
+        )
 
 
 def main() -> None:
