@@ -17,6 +17,7 @@ _WHERE = {
     "fit_mlm": "fit",
     "MLMFit": "fit",
     "compare": "inference",
+    "write_up": "tables",
 }
 
 __version__ = "1.0.0"
