@@ -327,6 +327,8 @@ class Reader:
         noun = self.v.group if p.level == 2 else self.v.unit
         if part.kind == "treatment":
             return "code", part.low
+        if part.kind == "cell":
+            return "mix", f"whatever its {p.label}"
         if part.kind == "sum":
             return "mix", f"averaged equally over the categories of {p.label}"
         if part.kind == "two":
@@ -758,8 +760,8 @@ class Reader:
                 ""
                 if not self.intercept_is_mean
                 else (
-                    "True means free of sampling error: the mean of the model's population, not the "
-                    f"mean of the {self.v.unit.many} who happen to be in the data."
+                    "True means free of sampling error: the mean that the model assumes behind the "
+                    f"data, not that of the {self.v.unit.many} who happen to be in them."
                 )
             )
         if key.startswith("tau"):
@@ -1152,7 +1154,8 @@ class _Speaker:
         if r.is_contextual(c) and source is not None:
             text = (
                 f"Of {r.context_pair(part, source)}, the one in the {group.one} with the higher "
-                f"{p.label} is expected to have {with_article(r.v.outcome.label)} {self._amount(e, units)}"
+                f"{p.label} is expected to have {with_article(r.v.outcome.label)} "
+                f"{self._amount(e, units)}"
             )
         elif c.p == 0 and not r.intercept_is_mean:
             text = (
