@@ -18,7 +18,15 @@ _WHERE = {
     "MLMFit": "fit",
     "compare": "inference",
     "write_up": "tables",
+    "Vocabulary": "vocabulary",
+    "load_vocabulary": "vocabulary",
+    "define": "wording",
+    "definitions": "wording",
+    "say": "wording",
+    "plain": "wording",
 }
+# Reached as mlm.equations.level1(...), mlm.plots.plot_lines(...): one name, many functions of a kind.
+_MODULES = ("equations", "wording", "vocabulary", "plots")
 
 __version__ = "1.0.0"
 __all__ = ["__version__", *_WHERE]
@@ -29,8 +37,10 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
         globals()[name] = value
         return value
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_MODULES])
