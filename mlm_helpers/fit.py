@@ -66,7 +66,24 @@ def fit_mlm(formula: str, data: pd.DataFrame, reml: bool = True) -> MLMFit:
 
 def _fit_design(design: Design, reml: bool, data_name: str) -> MLMFit:
     _check_groups(design)
-    return MLMFit(moments_of(design), design, reml, data_name)
+    moments = moments_of(design)
+    try:
+        with np.errstate(all="ignore"):
+            fit = MLMFit(moments, design, reml, data_name)
+    except (np.linalg.LinAlgError, ValueError):  # log of a residual variance of 0
+        raise _nothing_left(design) from None
+    if not fit.optimum.point.rss > 1e-10 * design.y.size:  # on the scale where y has variance 1
+        raise _nothing_left(design)
+    return fit
+
+
+def _nothing_left(design: Design) -> MLMError:
+    """The sentence for a model without level-1 residuals: its likelihood has no maximum."""
+    outcome = design.formula.outcome
+    return MLMError(
+        f"The predictors and the groups determine {outcome!r} exactly, so no level-1 variance is "
+        "left to estimate: look for a predictor that was computed from the outcome."
+    )
 
 
 def moments_of(design: Design) -> Moments:
@@ -83,6 +100,7 @@ def moments_of(design: Design) -> Moments:
     )
     m = cross_products(design.x, design.z, design.y, design.codes, design.labels, basis)
     gram_check(m.ww[:-1, :-1], design.columns)
+    gram_check(m.zz.sum(axis=0), design.random)
     return m
 
 
@@ -112,6 +130,13 @@ def _check_groups(design: Design) -> None:
         raise MLMError(
             f"The outcome {design.formula.outcome!r} has the same value in every row: there is "
             "nothing to explain."
+        )
+    first = np.empty(groups)
+    first[design.codes] = design.y
+    if (first[design.codes] == design.y).all():
+        raise MLMError(
+            f"The outcome {design.formula.outcome!r} is the same for every row of a group of "
+            f"{group!r}: a two-level model needs an outcome that varies within groups."
         )
 
 

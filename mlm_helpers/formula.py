@@ -195,8 +195,14 @@ def _uncorrelated(left: str) -> list[str]:
 
 
 def _formula(text: str, whole: str) -> Any:
+    if re.search(r"\b(as\.)?(factor|ordered)\(", text):
+        raise MLMError(f"Write C(...) instead of factor(...) for categories in {whole!r}.")
+    if any(term == "." for _, term in _top_level_terms(text)):
+        raise MLMError(f"Name the predictors of {whole!r} one by one: '.' is not read.")
+    # R's power: x^2 is x**2 to Python, inside I() too; names in backticks stay as they are
+    python = re.sub(r"`[^`]*`|\^", lambda m: "**" if m.group() == "^" else m.group(), text)
     try:
-        return Formula(text)
+        return Formula(python)
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise MLMError(
@@ -347,6 +353,9 @@ def build_design(parsed: ParsedFormula, data: pd.DataFrame) -> Design:
     fixed = _matrix(parsed.fixed, frame, parsed)
     x = _values(fixed, parsed)
     columns = tuple(fixed.model_spec.column_names)
+    for term, taken in fixed.model_spec.term_slices.items():
+        if taken.start == taken.stop:  # a categorical predictor with one category
+            raise _constant(str(term), columns)
     names: list[str] = []
     blocks: list[tuple[int, ...]] = []
     parts: list[Array] = []
@@ -493,9 +502,16 @@ def _check_column(column: pd.Series, parsed: ParsedFormula) -> None:
 
 def _matrix(part: Any, frame: pd.DataFrame, parsed: ParsedFormula) -> ModelMatrix:
     try:
-        out = part.get_model_matrix(frame, na_action="ignore", output="numpy", context=None)
+        with np.errstate(all="ignore"):  # _values says which column is not finite
+            out = part.get_model_matrix(frame, na_action="ignore", output="numpy", context=None)
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
+        unknown = re.search(r"name '(\w+)' is not defined", reason)
+        if unknown:
+            raise MLMError(
+                f"The function {unknown[1]!r} in {parsed.text!r} is not known: use log, exp, "
+                f"poly, center, scale, bs, C, I or one of NumPy's, such as np.sqrt."
+            ) from None
         raise MLMError(
             f"The part '{part}' of the formula cannot be computed from the data ({reason})."
         ) from None
@@ -511,8 +527,9 @@ def _values(matrix: ModelMatrix, parsed: ParsedFormula) -> Array:
     if not np.isfinite(values).all():
         column = int((~np.isfinite(values)).any(axis=0).argmax())
         name = matrix.model_spec.column_names[column]
+        rows = int((~np.isfinite(values[:, column])).sum())
         raise MLMError(
-            f"'{name}' is not a finite number in {(~np.isfinite(values[:, column])).sum()} rows "
+            f"'{name}' is not a finite number in {rows} row{'s' if rows > 1 else ''} "
             "(a logarithm of 0 or less, a division by 0?): change the transformation or those "
             "rows."
         )

@@ -25,7 +25,10 @@ def summary_text(fit: MLMFit, correlation: bool = False) -> str:
     parts = [_title(fit), *_criterion_lines(fit), "", *_residual_lines(fit), "", "Random effects:"]
     parts += _left(random_cells(fit), ["Groups", "Name", "Variance", "Std.Dev."])
     parts.append(f"Number of obs: {fit.nobs}, groups:  {fit.design.formula.group}, {fit.ngroups}")
-    parts += ["", "Fixed effects:", *_fixed_lines(fit)]
+    if fit.design.columns:
+        parts += ["", "Fixed effects:", *_fixed_lines(fit)]
+    else:
+        parts += ["", "No fixed effect coefficients"]
     if correlation and len(fit.design.columns) > 1:
         parts += ["", "Correlation of Fixed Effects:", *_correlation_lines(fit)]
     for message in fit.messages:

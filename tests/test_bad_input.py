@@ -197,6 +197,105 @@ def test_constant_outcome() -> None:
     names(sentence(MODEL, GOOD.assign(y=7.0)), "y")
 
 
+def test_outcome_that_is_a_predictor_too() -> None:
+    names(sentence("y ~ x + y + (1 | g)"), "y", "exactly")
+
+
+def test_outcome_computed_from_the_predictors() -> None:
+    names(sentence("double ~ x + z + (1 | g)", GOOD.assign(double=2 * GOOD["x"])), "double")
+
+
+def test_outcome_computed_from_random_slopes() -> None:
+    names(sentence("both ~ x + (1 + x | g)", GOOD.assign(both=GOOD["z"] * (1 + GOOD["x"]))), "both")
+
+
+def test_level_2_outcome() -> None:
+    names(sentence("z ~ 1 + (1 | g)"), "z", "g", "varies within groups")
+
+
+@pytest.mark.parametrize("term", ["same", "C(same)"])
+def test_predictor_with_one_category(term: str) -> None:
+    names(sentence(f"y ~ x + {term} + (1 | g)", GOOD.assign(same="a")), "same")
+
+
+@pytest.mark.parametrize("part", ["(1 + same | g)", "(1 | g) + (0 + same | g)"])
+@pytest.mark.parametrize("value", [0.0, 2.0])
+def test_constant_random_slope(part: str, value: float) -> None:
+    names(sentence(f"y ~ x + {part}", GOOD.assign(same=value)), "same")
+
+
+def test_collinear_random_slopes() -> None:
+    frame = GOOD.assign(double=2 * GOOD["x"] + 1)
+    names(sentence("y ~ x + (1 + x + double | g)", frame), "double", "x")
+
+
+@pytest.mark.parametrize("wrapper", ["factor", "as.factor"])
+def test_factor_of_r(wrapper: str) -> None:
+    names(sentence(f"y ~ {wrapper}(kind) + (1 | g)"), "C(")
+
+
+def test_sqrt_without_numpy() -> None:
+    names(sentence("y ~ sqrt(w) + (1 | g)"), "'sqrt'", "np.sqrt")
+
+
+def test_dot_for_all_columns() -> None:
+    names(sentence("y ~ . + (1 | g)"), "'.'")
+
+
+def test_power_as_r_writes_it() -> None:
+    """x^2 inside I() would be a bitwise operation in Python; here it is R's power."""
+    caret = mlm.fit_mlm("y ~ x + I(x^2) + (1 | g)", data=GOOD)
+    stars = mlm.fit_mlm("y ~ x + I(x**2) + (1 | g)", data=GOOD)
+    assert caret.criterion == stars.criterion
+    assert list(caret.fixed_effects.index) == list(stars.fixed_effects.index)
+
+
+def test_no_fixed_effects() -> None:
+    """lmer fits this too: only the variances are estimated."""
+    fit = mlm.fit_mlm("y ~ 0 + (1 | g)", data=GOOD)
+    assert fit.fixed_effects.empty
+    assert "No fixed effect coefficients" in str(fit)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        GOOD["x"].astype("Float64"),
+        (GOOD["x"] > 0).astype("boolean"),
+        (GOOD["x"] > 0),
+        (10 * GOOD["x"]).round().astype("Int64"),
+        GOOD["x"].astype("float32"),
+    ],
+    ids=lambda column: str(column.dtype),
+)
+def test_column_types_of_pandas(column: pd.Series) -> None:
+    frame = GOOD.assign(x=column)
+    plain = GOOD.assign(x=column.astype(float))
+    ours, other = mlm.fit_mlm(MODEL, data=frame), mlm.fit_mlm(MODEL, data=plain)
+    assert ours.criterion == pytest.approx(other.criterion, abs=1e-8)
+
+
+def test_index_of_the_data_does_not_matter() -> None:
+    expected = mlm.fit_mlm(MODEL, data=GOOD).criterion
+    for index in (np.zeros(len(GOOD), int), [f"row {i}" for i in range(len(GOOD))]):
+        fit = mlm.fit_mlm(MODEL, data=GOOD.set_axis(index, axis=0))
+        assert fit.criterion == expected
+        assert list(fit.residuals.index) == list(index)
+
+
+def test_unused_categories_of_the_group_are_no_groups() -> None:
+    labels = [*GOOD["g"].unique(), "closed school"]
+    fit = mlm.fit_mlm(MODEL, data=GOOD.assign(g=pd.Categorical(GOOD["g"], categories=labels)))
+    assert fit.ngroups == GOOD["g"].nunique()
+    assert "closed school" not in fit.random_effects.index
+
+
+def test_names_with_spaces_in_backticks() -> None:
+    frame = GOOD.rename(columns={"x": "my x", "g": "my group"})
+    fit = mlm.fit_mlm("y ~ `my x` + z + (1 + `my x` | `my group`)", data=frame)
+    assert fit.criterion == mlm.fit_mlm(MODEL, data=GOOD).criterion
+
+
 def test_dangling_operator() -> None:
     sentence("y ~ x + + (1 | g) *")
 
