@@ -1,10 +1,11 @@
 r"""Profiled ML and REML deviance of a two-level model, with exact first and second derivatives.
 
-Write V = I + Z D Z' for the relative covariance of one group's outcomes (D = T/σ²). With the
-cross-products A = Z'Z, B = Z'[X y] of each group and C = Σ [X y]'[X y], everything follows from
+Write V = I + Z D Z' for the relative covariance of one group's outcomes (D = T/σ²), A = Z'Z, b for
+the coefficients of the group's own regression of [X y] on Z, and W for the cross-products of what
+these regressions leave over, summed over groups. Then everything follows from
 
-    P = Z'V⁻¹Z = (I + A D)⁻¹ A          E = Z'V⁻¹[X y] = (I + A D)⁻¹ B
-    log|V| = log|I + A D|               S = Σ [X y]'V⁻¹[X y] = C - Σ B'D E
+    P = Z'V⁻¹Z = (I + A D)⁻¹ A          E = Z'V⁻¹[X y] = P b
+    log|V| = log|I + A D|               S = Σ [X y]'V⁻¹[X y] = W + Σ b'E
 
 and from the two rules dP = -P dD P and dE = -P dD E, which give
 
@@ -48,12 +49,11 @@ def group_solutions(m: Moments, d: Array) -> tuple[Array, Array, Array]:
     inner += np.eye(m.q)
     if m.q == 1:
         logdet = np.log(inner[:, 0, 0])
-        e, p = m.zw / inner, m.zz / inner
+        p = m.zz / inner
     else:
         logdet = np.linalg.slogdet(inner)[1]
-        inverse = np.linalg.inv(inner)
-        e, p = inverse @ m.zw, inverse @ m.zz
-    return logdet, e, p
+        p = np.linalg.inv(inner) @ m.zz
+    return logdet, p @ m.ols, p
 
 
 def sums(m: Moments, d: Array, directions: Array) -> Sums:
@@ -61,7 +61,7 @@ def sums(m: Moments, d: Array, directions: Array) -> Sums:
     groups, q, w = m.zw.shape
     k = len(directions)
     logdet, e, p = group_solutions(m, d)
-    s = m.ww - m.zw.reshape(groups * q, w).T @ (d @ e).reshape(groups * q, w)
+    s = m.within + m.ols.reshape(groups * q, w).T @ e.reshape(groups * q, w)
     flat_e = e.reshape(groups, q * w)
     ee = (flat_e.T @ flat_e).reshape(q, w, q, w).transpose(0, 2, 1, 3)
     p_sum = p.sum(axis=0)
@@ -271,16 +271,18 @@ def newton(evaluate: Callable[[Array], Any], start: Array, *, limit: int = 200) 
     """
     theta = np.array(start, dtype=float)
     point = evaluate(theta)
-    last = np.inf
+    smallest, stalled = np.inf, 0
     for iteration in range(limit):
         values, vectors = np.linalg.eigh(point.hessian)
         size = np.maximum(np.abs(values), 1e-10 * max(1.0, np.abs(values).max(initial=0.0)))
         along = vectors.T @ point.gradient
         step = -vectors @ (along / size)
         decrement = float(along @ (along / size)) / 2
-        if decrement < 1e-19 or (decrement < 1e-13 and decrement >= last / 4):
+        stalled = 0 if decrement < smallest / 4 else stalled + 1
+        smallest = min(smallest, decrement)
+        rounding = (decrement < 1e-13 and stalled > 0) or (decrement < 1e-7 and stalled > 5)
+        if decrement < 1e-19 or rounding:
             return Optimum(theta, point, iteration, True)
-        last = decrement
         longest = 1.0 + np.abs(theta).max(initial=0.0)
         step *= min(1.0, longest / max(np.abs(step).max(initial=0.0), 1e-300))
         # near the optimum the decrease drowns in rounding: trust the gradient there

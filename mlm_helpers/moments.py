@@ -3,9 +3,12 @@
 A two-level likelihood looks at the rows only through Z'Z, Z'X and Z'y of each group and through
 the totals X'X, X'y and y'y. All of them are sums over rows, so they add up over chunks of a file.
 
-Sums of squares lose digits when a column is far from 0 (a year such as 2004, a score such as
-1 000 512). The columns are therefore shifted and scaled first; the shift is undone exactly in
-:class:`Basis`, because an intercept absorbs it.
+Two things keep their digits. Sums of squares lose digits when a column is far from 0 (a year such
+as 2004, a score such as 1 000 512): the columns are shifted and scaled first, and the shift is
+undone exactly in :class:`Basis`, because an intercept absorbs it. And when groups differ much more
+than rows within them, y'V⁻¹y is a small difference of large numbers: it is therefore kept as what
+each group's own regression on Z leaves over (``within``) plus a sum of squares of that
+regression's coefficients (``ols``), in which nothing cancels.
 """
 
 from __future__ import annotations
@@ -121,6 +124,8 @@ class Moments:
     zw : (J, q, p + 1) Z'[X y]
     ww : (p + 1, p + 1) [X y]'[X y]
     basis : how to come back to the user's columns
+    ols : (J, q, p + 1) b_j, the regression of [X y] on Z within each group, Z'Z b = Z'[X y]
+    within : (p + 1, p + 1) Σ ([X y] - Z b_j)'([X y] - Z b_j)
     """
 
     labels: NDArray
@@ -129,6 +134,8 @@ class Moments:
     zw: Array
     ww: Array
     basis: Basis
+    ols: Array
+    within: Array
 
     @property
     def nobs(self) -> int:
@@ -164,7 +171,24 @@ def cross_products(
     for a in range(q):
         weights = sparse.csr_array((zs[order, a], order, starts), shape=(groups, len(y)))
         sums[:, a] = weights @ both
-    return Moments(labels, n, sums[:, :, :q].copy(), sums[:, :, q:].copy(), w.T @ w, basis)
+    zz, zw = sums[:, :, :q].copy(), sums[:, :, q:].copy()
+    ols = group_regressions(zz, zw)
+    left = w.copy()
+    for a in range(q):
+        left -= zs[:, a : a + 1] * ols[codes, a]
+    return Moments(labels, n, zz, zw, w.T @ w, basis, ols, left.T @ left)
+
+
+def group_regressions(zz: Array, zw: Array) -> Array:
+    """Solve Z'Z b = Z'[X y] in each group, by the pseudo-inverse where Z'Z is singular (a group
+    with fewer rows than random coefficients, or without variation in a predictor)."""
+    if zz.shape[1] == 1:
+        return np.divide(zw, zz, out=np.zeros_like(zw), where=zz > 0)
+    values, vectors = np.linalg.eigh(zz)
+    kept = values > 1e-13 * values[:, -1:]
+    inverse = np.divide(1.0, values, out=np.zeros_like(values), where=kept)
+    turned = vectors.transpose(0, 2, 1)
+    return vectors @ (inverse[:, :, None] * (turned @ zw))
 
 
 def add_moments(a: Moments, b: Moments) -> Moments:
@@ -180,7 +204,10 @@ def add_moments(a: Moments, b: Moments) -> Moments:
     n[at] += b.n
     zz[at] += b.zz
     zw[at] += b.zw
-    return Moments(labels, n, zz, zw, a.ww + b.ww, a.basis)
+    ww = a.ww + b.ww
+    ols = group_regressions(zz, zw)
+    within = ww - np.tensordot(zw, ols, axes=([0, 1], [0, 1]))
+    return Moments(labels, n, zz, zw, ww, a.basis, ols, within)
 
 
 def _grown(values: NDArray, length: int) -> NDArray:

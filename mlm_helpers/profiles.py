@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,7 +19,6 @@ from scipy import special
 
 from mlm_helpers.errors import MLMError
 from mlm_helpers.likelihood import Deviance, Template, minimise, newton
-from mlm_helpers.moments import Moments
 
 if TYPE_CHECKING:
     from mlm_helpers.fit import MLMFit
@@ -135,7 +135,9 @@ def _gamma_problem(fit: MLMFit, k: int) -> _Problem:
     def profile(value: float) -> float:
         c = change.copy()
         c[:, p - 1] -= value * along
-        moments = Moments(m.labels, m.n, m.zz, m.zw @ c, c.T @ m.ww @ c, basis)
+        moments = replace(
+            m, zw=m.zw @ c, ww=c.T @ m.ww @ c, ols=m.ols @ c, within=c.T @ m.within @ c
+        )
         # a start exactly on the boundary would stay there
         start = np.where(diagonal & (np.abs(theta[0]) < 0.01), 0.05, theta[0])
         found = minimise(Deviance(moments, False), fit._template, start)
@@ -163,8 +165,12 @@ class _Absolute:
     def __init__(self, fit: MLMFit, order: list[int]):
         m, basis = fit.moments, fit.moments.basis
         to_user = (basis.to_z / basis.z_scale)[:, order]
-        zz = to_user.T @ m.zz @ to_user
-        moments = Moments(m.labels, m.n, zz, to_user.T @ m.zw, m.ww, basis)
+        moments = replace(
+            m,
+            zz=to_user.T @ m.zz @ to_user,
+            zw=to_user.T @ m.zw,
+            ols=np.linalg.solve(to_user, m.ols),
+        )
         self.deviance = Deviance(moments, False)
         self.unit = (basis.y_scale / basis.z_scale)[order]
         self.covariance = fit.T.to_numpy()[np.ix_(order, order)] / np.outer(self.unit, self.unit)
