@@ -25,7 +25,7 @@ _WHERE = {
     "say": "wording",
     "plain": "wording",
 }
-# Reached as mlm.equations.level1(...), mlm.plots.plot_lines(...): one name, many functions of a kind.
+# Reached as mlm.equations.level1(...): one name for many functions of a kind.
 _MODULES = ("equations", "wording", "vocabulary", "plots")
 
 __version__ = "1.0.0"
