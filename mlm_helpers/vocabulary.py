@@ -755,7 +755,7 @@ def _outcome_problems(v: Vocabulary, data: pd.DataFrame) -> Iterator[str]:
     elif data[column].groupby(data[v.group_column], observed=True).nunique().max() <= 1:
         yield (
             f"The outcome {column!r} is the same for everybody in a {v.group.one}: an outcome has "
-            "to vary within groups."
+            f"to vary within {v.group.many}."
         )
 
 
@@ -797,7 +797,7 @@ def _code_problems(p: Predictor, values: pd.Series) -> Iterator[str]:
             )
     for key in seen:
         if key not in named:
-            yield f"The value {seen[key]!r} of {p.column!r} occurs in the data but has no name."
+            yield f"The value {str(seen[key])!r} of {p.column!r} occurs in the data but has no name."
             return
 
 
