@@ -162,7 +162,7 @@ def _snap(deviance: Deviance, template: Template, found: Optimum) -> Optimum:
     least as good: near 0 the deviance is flat in θ and no iteration gets there by itself."""
     theta = found.theta.copy()
     diagonal = template.rows == template.cols
-    small = diagonal & (np.abs(theta) < 1e-2) & (theta != 0)
+    small = diagonal & (np.abs(theta) < 0.05) & (theta != 0)
     if not small.any():
         return found
     for k in np.flatnonzero(small):

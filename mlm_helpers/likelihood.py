@@ -278,7 +278,7 @@ def newton(evaluate: Callable[[Array], Any], start: Array, *, limit: int = 200) 
         along = vectors.T @ point.gradient
         step = -vectors @ (along / size)
         decrement = float(along @ (along / size)) / 2
-        stalled = 0 if decrement < smallest / 4 else stalled + 1
+        stalled = 0 if decrement < smallest / 2 else stalled + 1
         smallest = min(smallest, decrement)
         rounding = (decrement < 1e-13 and stalled > 0) or (decrement < 1e-7 and stalled > 5)
         if decrement < 1e-19 or rounding:

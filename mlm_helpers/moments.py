@@ -173,10 +173,15 @@ def cross_products(
         sums[:, a] = weights @ both
     zz, zw = sums[:, :, :q].copy(), sums[:, :, q:].copy()
     ols = group_regressions(zz, zw)
-    left = w.copy()
-    for a in range(q):
-        left -= zs[:, a : a + 1] * ols[codes, a]
-    return Moments(labels, n, zz, zw, w.T @ w, basis, ols, left.T @ left)
+    ww = w.T @ w
+    within = ww - np.tensordot(zw, ols, axes=([0, 1], [0, 1]))
+    if within[-1, -1] < 1e-3 * ww[-1, -1]:
+        # the subtraction has cost digits: sum the squares of what is left over instead
+        left = w
+        for a in range(q):
+            left = left - zs[:, a : a + 1] * ols[codes, a]
+        within = left.T @ left
+    return Moments(labels, n, zz, zw, ww, basis, ols, within)
 
 
 def group_regressions(zz: Array, zw: Array) -> Array:
