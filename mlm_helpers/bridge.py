@@ -20,7 +20,7 @@ def to_statsmodels(fit: MLMFit) -> MixedLMResults:
 
     Nothing is optimised: the parameters are put where ``fit`` found them, and statsmodels computes
     everything else (its standard errors come from its own Hessian, its p-values from z). At a
-    singular fit a variance of exactly 0 is replaced by 1e-10 σ², because statsmodels inverts T.
+    singular fit a variance of exactly 0 is replaced by 1e-9 σ², because statsmodels inverts T.
     """
     from statsmodels.regression.mixed_linear_model import (
         MixedLMParams,
@@ -82,9 +82,9 @@ def _invertible(fit: MLMFit) -> NDArray[np.float64]:
     size = 1.0 / np.sqrt(fit._z_square)
     unit = relative / np.outer(size, size)
     values, vectors = np.linalg.eigh(unit)
-    if values.min() >= 1e-10:
+    if values.min() >= 1e-9:
         return relative
-    lifted = (vectors * np.maximum(values, 1e-10)) @ vectors.T
+    lifted = (vectors * np.maximum(values, 1e-9)) @ vectors.T
     return lifted * np.outer(size, size)
 
 

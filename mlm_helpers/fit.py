@@ -330,7 +330,8 @@ class MLMFit:
     @cached_property
     def _to_user(self) -> Array:
         """β = _to_user @ (βs scaled by y): from the fitted basis to the user's columns."""
-        return np.linalg.inv(self.moments.basis.to_x) * self.moments.basis.y_scale
+        back = np.linalg.inv(self.moments.basis.to_x) * self.moments.basis.y_scale
+        return np.asarray(back, dtype=np.float64)
 
     @cached_property
     def gamma(self) -> Array:
@@ -437,8 +438,8 @@ class MLMFit:
         beta = self.optimum.point.beta
         u = (e[:, :, -1] - e[:, :, :-1] @ beta) @ d * basis.y_scale
         conditional = (d - d @ p @ d) * self.sigma2
-        back = np.linalg.inv(basis.to_z)
-        return u @ back.T, back @ conditional @ back.T
+        back = np.asarray(np.linalg.inv(basis.to_z), dtype=np.float64)
+        return u @ back.T, np.asarray(back @ conditional @ back.T, dtype=np.float64)
 
     @cached_property
     def random_effects(self) -> pd.DataFrame:

@@ -77,8 +77,8 @@ def sums(m: Moments, d: Array, directions: Array) -> Sums:
     pp = (flat_p.T @ flat_p).reshape(q, q, q, q).transpose(1, 2, 3, 0).reshape(q * q, q * q)
     logdet_2 = -(flat_d @ pp @ flat_d.T)
     # E'dD1 P dD2 E: stack the k products dD E side by side, then one product over all groups
-    u = (directions.reshape(k * q, q) @ e).reshape(groups, k, q, w).transpose(0, 2, 1, 3)
-    u = np.ascontiguousarray(u).reshape(groups, q, k * w)
+    products = (directions.reshape(k * q, q) @ e).reshape(groups, k, q, w)
+    u = np.ascontiguousarray(products.transpose(0, 2, 1, 3)).reshape(groups, q, k * w)
     pu = (p @ u).reshape(groups * q, k * w)
     s_2 = (u.reshape(groups * q, k * w).T @ pu).reshape(k, w, k, w).transpose(0, 2, 1, 3)
     s_2 = s_2 + s_2.transpose(1, 0, 2, 3)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -78,12 +79,12 @@ def _problems(fit: MLMFit) -> dict[str, Callable[[MLMFit], _Problem]]:
     out: dict[str, Callable[[MLMFit], _Problem]] = {}
     for block in fit.design.blocks:
         for j, a in enumerate(block):
-            out[f"sd({random[a]})"] = lambda f, a=a: _sd_problem(f, a)
+            out[f"sd({random[a]})"] = partial(_sd_problem, a=a)
             for b in block[j + 1 :]:
-                out[f"cor({random[b]},{random[a]})"] = lambda f, a=a, b=b: _cor_problem(f, a, b)
+                out[f"cor({random[b]},{random[a]})"] = partial(_cor_problem, a=a, b=b)
     out["sigma"] = _sigma_problem
     for k, column in enumerate(fit.design.columns):
-        out[column] = lambda f, k=k: _gamma_problem(f, k)
+        out[column] = partial(_gamma_problem, k=k)
     return out
 
 
@@ -144,7 +145,7 @@ def _gamma_problem(fit: MLMFit, k: int) -> _Problem:
         theta[0] = found.theta
         return found.point.value
 
-    step = math.sqrt(fit.vcov.iloc[k, k])
+    step = math.sqrt(float(fit.vcov.to_numpy()[k, k]))
     return _Problem(float(fit.gamma[k]), step, -math.inf, math.inf, profile)
 
 
@@ -169,7 +170,7 @@ class _Absolute:
             m,
             zz=to_user.T @ m.zz @ to_user,
             zw=to_user.T @ m.zw,
-            ols=np.linalg.solve(to_user, m.ols),
+            ols=np.asarray(np.linalg.solve(to_user, m.ols), dtype=np.float64),
         )
         self.deviance = Deviance(moments, False)
         self.unit = (basis.y_scale / basis.z_scale)[order]
@@ -184,9 +185,9 @@ class _Absolute:
         """Minimise over Λ = base + Σ φ_i units_i and, unless held, log σ (the last φ)."""
 
         def evaluate(phi: Array) -> _Value:
-            held = held_log_sigma is not None
-            log_sigma = held_log_sigma if held else float(phi[-1])
-            return self._value(base, units, phi if held else phi[:-1], log_sigma, held)
+            if held_log_sigma is None:
+                return self._value(base, units, phi[:-1], float(phi[-1]), held=False)
+            return self._value(base, units, phi, held_log_sigma, held=True)
 
         found = newton(evaluate, start)
         return found.point.value, found.theta
