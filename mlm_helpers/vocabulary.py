@@ -797,7 +797,8 @@ def _code_problems(p: Predictor, values: pd.Series) -> Iterator[str]:
             )
     for key in seen:
         if key not in named:
-            yield f"The value {str(seen[key])!r} of {p.column!r} occurs in the data but has no name."
+            value = str(seen[key])
+            yield f"The value {value!r} of {p.column!r} occurs in the data but has no name."
             return
 
 

@@ -134,7 +134,7 @@ def decimals_for(estimate: float, std_error: float | None = None) -> int:
     """Decimals that leave the standard error two digits, at least two for numbers below 1000."""
     if abs(estimate) >= 1000:
         return 0
-    ruler = std_error if std_error and math.isfinite(std_error) else abs(estimate)
+    ruler = abs(std_error if std_error and math.isfinite(std_error) else estimate)
     if not ruler:
         return 2
     return min(max(2, 1 - math.floor(math.log10(ruler))), 6)
@@ -559,6 +559,7 @@ class Reader:
         """γ_pq: how β_p differs between groups."""
         parts = self.parts(c.level2)
         noun, suffix, group = self.noun(c.p), self.suffix(c.p), self.v.group
+        the = _the(noun)
         used = {x.key for x in parts}
         if len(parts) > 1:
             return self._product(c, parts)
@@ -570,7 +571,7 @@ class Reader:
         ways = part.predictor
         if part.is_contrast:
             per = "" if part.step == 1 else f", divided by {number_short(part.step)}"
-            words = [f"in the {noun}{suffix}", f"between {versus(part.high, part.low)}{held}"]
+            words = [f"in {the}{noun}{suffix}", f"between {versus(part.high, part.low)}{held}"]
             if c.p and not self._is_slope(c.p):
                 words.reverse()
             return (
@@ -579,7 +580,7 @@ class Reader:
             )
         if part.kind == "sum":
             return (
-                f"expected difference in the {noun}{suffix} between {part.high.many} and the "
+                f"expected difference in {the}{noun}{suffix} between {part.high.many} and the "
                 f"equal-weight average of all categories of {ways.label}{held}{control}"
             )
         if part.kind == "cell":
@@ -589,11 +590,11 @@ class Reader:
         alias = self._between_alias(c, part)
         if part.kind == "function" or part.key in tangled:
             at = f" near {self.zero(part)[1]}" if part.kind == "number" else ""
-            return f"expected change in the {noun}{suffix} per {ways.unit}{at}{held}{control}"
+            return f"expected change in {the}{noun}{suffix} per {ways.unit}{at}{held}{control}"
         pair = f"between two {group.many} one {ways.unit} apart{held}"
         if c.p and not self._is_slope(c.p):
-            return f"expected difference {pair} in the {noun}{suffix}{control}"
-        return f"expected difference in the {noun}{suffix} {pair}{control}{alias}"
+            return f"expected difference {pair} in {the}{noun}{suffix}{control}"
+        return f"expected difference in {the}{noun}{suffix} {pair}{control}{alias}"
 
     def source_of_mean(self, part: Part) -> Part | None:
         """The level-1 predictor of the model whose group means a level-2 predictor holds."""
@@ -665,6 +666,7 @@ class Reader:
     def _product(self, c: Coefficient, parts: Sequence[Part]) -> str:
         """A product of level-2 predictors: a difference of differences."""
         noun, suffix = self.noun(c.p), self.suffix(c.p)
+        the = _the(noun)
         control = self.control(c.p, {x.key for x in parts})
         contrasts = [x for x in parts if x.is_contrast]
         steps = math.prod(x.step for x in parts)
@@ -672,8 +674,8 @@ class Reader:
         if len(parts) == 2 and len(contrasts) == 2:
             first, second = contrasts
             return (
-                f"difference between two differences: the expected difference in the "
-                f"{noun}{suffix} between {versus(first.high, first.low)}, among "
+                f"difference between two differences: the expected difference in "
+                f"{the}{noun}{suffix} between {versus(first.high, first.low)}, among "
                 f"{second.high.many} minus among {second.low.many}{per}{control}"
             )
         rest = [x for x in parts if x not in contrasts]
@@ -691,7 +693,7 @@ class Reader:
                 f"{self.v.group.many} one {b.unit} higher (negative: how much less){control}"
             )
         labels = join_words([x.predictor.label for x in parts])
-        return f"joint interaction of {labels} in the {noun}{suffix}{control}"
+        return f"joint interaction of {labels} in {the}{noun}{suffix}{control}"
 
     def given(self, *equations: int) -> str:
         """``"sector and school mean SES"``: the predictors of these equations."""
@@ -730,7 +732,7 @@ class Reader:
         )
 
     def _given_level1(self) -> str:
-        return join_words([x.predictor.label for x in self.level1_parts])
+        return join_words(list(dict.fromkeys(x.predictor.label for x in self.level1_parts)))
 
     def _residual(self) -> str:
         unit, group, given = self.v.unit, self.v.group, self._given_level1()
@@ -769,7 +771,7 @@ class Reader:
         return ""
 
     def _notes_fixed(self, c: Coefficient) -> list[str]:
-        me, unit, group = pretty_symbol(c.symbol), self.v.unit, self.v.group
+        me, group = pretty_symbol(c.symbol), self.v.group
         mods = self.moderators(c.p)
         if c.level2 is None and c.p > 0:
             return [self._note_one_kind(c, mods), self._note_blend(c), self._note_fixed_slope(c)]
@@ -794,8 +796,8 @@ class Reader:
             )
             return [
                 f"It is not the between-{group.one} slope; that is {me} plus{within}"
-                f"{self._at_zero_of(slope)}. The name 'effect' is customary and claims no cause: "
-                f"{unit.many} were not assigned to {group.many}."
+                f"{self._at_zero_of(slope)}. The name 'effect' is customary; by "
+                "itself it claims no cause."
             ]
         return []
 
@@ -950,6 +952,11 @@ def _without_repeats(found: dict[str, Part]) -> list[Part]:
     return [
         x for x in found.values() if x.kind != "function" or not set(x.factor.uses) <= set(found)
     ]
+
+
+def _the(noun: str) -> str:
+    """The article after "in": none before "mean reading achievement"."""
+    return "" if noun.startswith("mean ") else "the "
 
 
 def versus(high: Code, low: Code) -> str:
@@ -1397,8 +1404,8 @@ class _Speaker:
         d = _rough(gap.value)
         if gap.open:
             return (
-                "These are averages from a sample, and the two gaps are too alike to tell which "
-                f"is larger: the one in {high} could be lower than the one in {low} by "
+                "These are averages from a sample, which cannot tell which of the two gaps is "
+                f"larger: the one in {high} could be lower than the one in {low} by "
                 f"{number(-gap.lower, d)} {self.units}, or higher by {number(gap.upper, d)}."
             )
         if a * b < 0:

@@ -225,8 +225,7 @@ def test_cross_level_interactions_get_a_named_brace():
     assert text.count(r"_{\text{cross-level interaction}}") == 2
     assert (
         rf"\underbrace{{\gamma_{{11}}\,(\mathit{{sector}}_j){SES}}}"
-        r"_{\text{cross-level interaction}}"
-        in text
+        r"_{\text{cross-level interaction}}" in text
     )
 
 
