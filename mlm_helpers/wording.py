@@ -755,7 +755,7 @@ class Reader:
         """The remark that goes with a definition, or an empty text."""
         c = self.coefficient(key)
         if c is not None:
-            found = [self._note_zero(c), *self._notes_fixed(c)]
+            found = [self._note_zero(c), *self._notes_fixed(c), self._note_no_main(c)]
             return " ".join(x for x in found if x)
         if key == "u0" or key == "beta0":
             return (
@@ -800,6 +800,18 @@ class Reader:
                 "itself it claims no cause."
             ]
         return []
+
+    def _note_no_main(self, c: Coefficient) -> str:
+        """A product without its own level-1 term fixes a slope at 0 somewhere."""
+        if c.level2 is None or c.p == 0 or self.equation(c.p).has_fixed:
+            return ""
+        mods = self.moderators(c.p)
+        if any(m.kind == "cell" for m in mods):
+            return ""
+        return (
+            f"The model has no γ{c.p}0, so it fixes the {self.noun(c.p)} of "
+            f"{self.place(mods).many} at 0."
+        )
 
     def _uncentered(self) -> str:
         names = [x.predictor.label for x in self.level1_parts if not self.is_group_centered(x)]

@@ -369,6 +369,14 @@ def test_fixed_slopes_and_slopes_without_fixed_part():
     assert "around 0, because the model has no fixed part for it" in meaning(alone, "tau11")
 
 
+def test_a_product_without_its_main_effect_fixes_a_slope_at_zero():
+    text = define(model(["Intercept", "famsesc:sector"], ("Intercept",)), "gamma11", EX1)
+    assert text.endswith(
+        "The model has no γ10, so it fixes the within-school SES–achievement slope of public "
+        "schools at 0."
+    )
+
+
 def test_level_1():
     assert meaning(model(MODEL2), "r") == (
         "Deviation of the reading score of student i in school j from the value expected in that "
