@@ -292,14 +292,11 @@ class _Probe:
 
     def _no_product(self, predictor: str, name: str, moderators: list[str]) -> MLMError:
         if moderators:
-            instead = f" Its slope does change with {' and '.join(moderators)}."
+            instead = f". It does change with {' and '.join(moderators)}."
+        elif predictor in self.fit.design.columns:
+            instead = f": {_number(self.fit.fixed_effects['estimate'][predictor])}."
         else:
-            row = (
-                self.fit.fixed_effects.loc[predictor, "estimate"]
-                if (predictor in self.fit.design.columns)
-                else None
-            )
-            instead = f": {row:.4g}." if row is not None else "."
+            instead = "."
         where = f"the same at every value of {name}" if name in self.variables else "one number"
         advice = f"{predictor}:{name}" if name in self.variables else f"{predictor}:moderator"
         return MLMError(
@@ -467,7 +464,7 @@ def _bare(factor: str) -> str:
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, str) or not isinstance(value, (int, float, np.number)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         return str(value)
     return f"{float(value):.4g}".replace("-", "−")
 
@@ -539,14 +536,15 @@ class JohnsonNeyman:
             if self.kind in ("inside", "outside", "one-sided")
             else ""
         )
-        text = (
-            f"{start} slope of {x} differs from zero (p < {alpha}) {self._where(w)}{count}. "
-            f"Observed: {w} from {low} to {high}; nothing is said beyond."
-        )
         if self.kind == "nowhere":
             text = (
                 f"{start} slope of {x} does not differ from zero (p < {alpha}) at any observed "
                 f"value of {w}, {low} to {high}; nothing is said beyond."
+            )
+        else:
+            text = (
+                f"{start} slope of {x} differs from zero (p < {alpha}) {self._where(w)}{count}. "
+                f"Observed: {w} from {low} to {high}; nothing is said beyond."
             )
         return " ".join(
             [

@@ -210,7 +210,7 @@ def r2(fit: MLMFit) -> pd.DataFrame:
     out.loc["f", "total"] = shares.loc[fixed, "total"].sum()
     out.loc["fv", "total"] = shares.loc[[*fixed, "v"], "total"].sum()
     out.loc["fvm", "total"] = shares.loc[[*fixed, "v", "m"], "total"].sum()
-    out.loc["fv", "within"] = out.loc["f1", "within"] + out.loc["v", "within"]
+    out.loc["fv", "within"] = out["within"][["f1", "v"]].sum(skipna=False)
     out.attrs["note"] = parts.attrs["note"]
     return out.rename_axis("measure")
 
@@ -221,6 +221,7 @@ def _cov(columns: Array) -> Array:
 
 def _fixed(fit: MLMFit, which: list[int]) -> float:
     """γ'Φγ over some columns: the variance of that part of the fixed prediction."""
+    which = [k for k in which if fit.design.columns[k] != INTERCEPT]  # a constant has no variance
     return float(np.var(fit.design.x[:, which] @ fit.gamma[which], ddof=1))
 
 
