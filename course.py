@@ -248,7 +248,7 @@ def answers(python: Path) -> bool:
 
 def create() -> None:
     check_modules()
-    check_space()
+    check_folder()
     if Path(sys.prefix).resolve() == VENV:
         raise Stop(
             "This Python belongs to the environment that has to be made anew: "
@@ -289,7 +289,9 @@ def check_modules() -> None:
         )
 
 
-def check_space() -> None:
+def check_folder() -> None:
+    if not os.access(str(ROOT), os.W_OK):
+        raise Stop(READ_ONLY)
     free = shutil.disk_usage(str(ROOT)).free
     if free < NEEDED_BYTES:
         raise Stop(f"{FULL} {free / 1e9:.1f} GB are free where the course lies.")
@@ -319,9 +321,11 @@ def follow(command: List[str], total: Optional[int]) -> None:
     if collected:
         print()
     if process.wait() != 0:
-        output = "\n".join(lines)
-        tail = "\n".join(lines[-12:])
-        raise Stop(explain(output, None) or f"The environment could not be made:\n\n{tail}")
+        sentence = explain("\n".join(lines), None)
+        if sentence is None:
+            raise Stop("\n".join(["The environment could not be made:\n", *lines[-12:]]))
+        said = [line for line in lines if line.startswith("ERROR: ")][-1:]
+        raise Stop("\n".join([sentence, *said]))
 
 
 # --- sentences for what goes wrong ------------------------------------------------------------

@@ -134,7 +134,6 @@ def _load(name: str) -> pd.DataFrame:
         io.BytesIO(_verified_bytes(file)),
         compression="gzip" if file.endswith(".gz") else None,
         dtype=dtypes,  # type: ignore[arg-type]
-        float_precision="round_trip",  # the same numbers as Python and R read, to the last bit
     )
     data = _DERIVED.get(name, lambda raw: raw)(data)[list(dtypes)]
     data.attrs["name"] = name
