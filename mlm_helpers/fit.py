@@ -37,6 +37,10 @@ Array = NDArray[np.float64]
 # random coefficient counts as not there; lme4's isSingular uses the same number.
 SINGULAR = 1e-4
 
+# With few groups the deviance can have several minima when one lies on the boundary (0.2% of
+# simulated sets of 3 to 60 groups, none of them with more than 8): then other starts are tried.
+_FEW_GROUPS = 500
+
 
 def fit_mlm(formula: str, data: pd.DataFrame, reml: bool = True) -> MLMFit:
     """Fit a two-level linear model with one grouping factor.
@@ -144,7 +148,24 @@ def optimise(moments: Moments, blocks: tuple[tuple[int, ...], ...], reml: bool) 
     """The exact optimum in θ of the well-conditioned basis, boundary included."""
     template = Template.of_blocks(blocks)
     deviance = Deviance(moments, reml)
-    found = minimise(deviance, template, starting_theta(deviance, template, blocks))
+    found = _descend(deviance, template, starting_theta(deviance, template, blocks), blocks)
+    on_boundary = (found.theta[template.rows == template.cols] == 0).any()
+    if on_boundary and len(moments.labels) <= _FEW_GROUPS:
+        for start in _other_starts(template):
+            again = _descend(deviance, template, start, blocks)
+            if again.point.value < found.point.value - 1e-9:
+                found = again
+    return found
+
+
+def _descend(
+    deviance: Deviance,
+    template: Template,
+    start: Array,
+    blocks: tuple[tuple[int, ...], ...],
+) -> Optimum:
+    """The minimum below one start, boundary included."""
+    found = minimise(deviance, template, start)
     for _ in range(4):
         found = _snap(deviance, template, found)
         escape = _escape(deviance, template, found, blocks)
@@ -155,6 +176,15 @@ def optimise(moments: Moments, blocks: tuple[tuple[int, ...], ...], reml: bool) 
             break
         found = again
     return found
+
+
+def _other_starts(template: Template) -> list[Array]:
+    """A few diagonal factors: all coefficients vary alike, or one much more than the others."""
+    q = template.q
+    diagonals = [np.full(q, 0.3), np.full(q, 1.0)]
+    if q > 1:
+        diagonals += [np.where(np.arange(q) == k, 2.0, 0.2) for k in range(q)]
+    return [template.theta(np.diag(diagonal)) for diagonal in diagonals]
 
 
 def _snap(deviance: Deviance, template: Template, found: Optimum) -> Optimum:
@@ -298,11 +328,11 @@ class MLMFit:
             factor[at] = semi_cholesky(self._relative[at])
         return self._template.theta(factor)
 
-    @property
+    @cached_property
     def tau_numbers(self) -> tuple[int, ...]:
-        """The number of each random coefficient in τ and u: 0 intercept, then 1, 2, ..."""
-        slopes = iter(range(1, len(self.design.random) + 1))
-        return tuple(0 if r == INTERCEPT else next(slopes) for r in self.design.random)
+        """The p of each random coefficient, as in τ_pp, u_pj and β_pj: 0 for the intercept."""
+        p_of = {e.level1 or INTERCEPT: e.p for e in self.structure.equations}
+        return tuple(p_of[r] for r in self.design.random)
 
     @cached_property
     def variance_components(self) -> pd.DataFrame:
