@@ -316,7 +316,7 @@ def describe_variable(values: pd.Series, codes: NDArray[np.intp]) -> VariableInf
     level = 2 if _constant_within(v, codes) else 1
     distinct = pd.unique(v)
     binary = len(distinct) == 2
-    tiny = 1e-8 * max(float(v.std()), 1e-300)
+    tiny = 1e-6 * max(float(v.std()), 1e-300)
     n = np.bincount(codes)
     means = np.bincount(codes, weights=v) / n
     if level == 1 and np.abs(means).max() <= tiny:

@@ -33,9 +33,11 @@ def standard_errors(ref: dict[str, list[float]]) -> np.ndarray:
 
 
 def numbers(name: str) -> list[int]:
-    """The p of each random coefficient u_p: 0 is the intercept, slopes count from 1."""
+    """The p of each random coefficient u_p: 0 is the intercept, then the number of its term among
+    the level-1 terms in the order of the model."""
     terms = as_list(values(name).random_terms)
-    return list(range(len(terms))) if "(Intercept)" in terms else list(range(1, len(terms) + 1))
+    slopes = [e.level1 for e in fit(name).structure.equations if e.level1 is not None]
+    return [0 if t == "(Intercept)" else slopes.index(t) + 1 for t in terms]
 
 
 @pytest.mark.parametrize("name", ALL)
