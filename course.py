@@ -144,7 +144,7 @@ def verdict(results: Dict[str, str]) -> str:
     if failed:
         last = f"{len(failed)} of {len(checked)} stages failed: {', '.join(failed)}."
     else:
-        last = f"All {len(checked)} stages passed."
+        last = f"All stages passed: {', '.join(checked)}."
     return "\n".join([*lines, last])
 
 
@@ -239,7 +239,8 @@ def venv_python() -> Path:
 def answers(python: Path) -> bool:
     """Whether that Python still starts and finds the package."""
     try:
-        check = [str(python), "-c", "import mlm_helpers"]
+        # -P: found because it is installed, not because the current folder happens to hold it
+        check = [str(python), "-P", "-c", "import mlm_helpers"]
         variables = environment(python)
         return subprocess.call(check, env=variables, stdout=NOTHING, stderr=NOTHING) == 0
     except OSError:
