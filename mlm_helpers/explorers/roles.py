@@ -1,0 +1,199 @@
+"""Which coefficient of a fit plays which part: the numbers an explorer starts from.
+
+Explorers speak of one level-1 predictor with a slope that varies between groups, at most one
+two-valued moderator (the lecture's sector) and at most one continuous one (school mean SES). In an
+explorer's state these are gamma00, gamma01, gamma02 and gamma10, gamma11, gamma12, as in the
+lecture's Model 3, whatever the formula calls them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_helpers.errors import MLMError
+from mlm_helpers.fit import MLMFit, fit_mlm
+from mlm_helpers.structure import INTERCEPT, Level2Equation, Structure
+from mlm_helpers.vocabulary import Vocabulary, words_for
+
+Array = NDArray[np.float64]
+
+EX1_MODEL1 = "g1rscore ~ 1 + famsesc + (1 + famsesc | schid)"
+EX1_MODEL2 = "g1rscore ~ 1 + famsesc + sector + sector * famsesc + (1 + famsesc | schid)"
+EX1_MODEL3 = (
+    "g1rscore ~ 1 + sector + schsesgdm + famsesc + sector * famsesc + schsesgdm * famsesc"
+    " + (1 + famsesc | schid)"
+)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The parts of one fit and the words for them.
+
+    ``columns`` maps gamma00, gamma01, ... (by role) to the fit's column. ``low`` and ``high`` are
+    the two kinds of groups ("public", "private"), ``many_low`` and ``many_high`` their plurals.
+    """
+
+    columns: dict[str, str]
+    level1: str
+    two: str | None
+    continuous: str | None
+    low: str
+    high: str
+    many_low: str
+    many_high: str
+    outcome: str
+    units: str
+    x_label: str
+    x_symbol: str
+    two_symbol: str
+    continuous_label: str
+    continuous_symbol: str
+    group: str
+    groups: str
+    unit: str
+    students: str
+
+
+def read_roles(fit: MLMFit, vocabulary: Vocabulary | str | None = None) -> Roles:
+    """Find the parts of a fit.
+
+    Raises
+    ------
+    MLMError
+        If the model has no slope that varies or is moderated, or more moderators than an explorer
+        can show.
+    """
+    structure, words = words_for(fit, vocabulary)
+    equation = slope_equation(structure)
+    terms = dict.fromkeys(
+        c.level2
+        for e in structure.equations
+        if e.p in (0, equation.p)
+        for c in e.coefficients
+        if c.level2 is not None
+    )
+    two = [t for t in terms if is_two_valued(level2_values(fit, t))]
+    rest = [t for t in terms if t not in two]
+    if len(two) > 1 or len(rest) > 1:
+        raise MLMError(
+            "An explorer shows one two-valued and one continuous moderator; this model has "
+            f"{', '.join(terms)}: fit a model with fewer level-2 predictors for it."
+        )
+    role = {None: 0, **({two[0]: 1} if two else {}), **({rest[0]: 2} if rest else {})}
+    columns = {
+        f"gamma{0 if e.p == 0 else 1}{role[c.level2]}": c.column
+        for e in structure.equations
+        if e.p in (0, equation.p)
+        for c in e.coefficients
+    }
+    x = words.predictor(_base(equation.level1 or ""))
+    low, high, many_low, many_high, two_symbol = "", "", "", "", ""
+    if two:
+        low, high, many_low, many_high, two_symbol = _kinds(two[0], words)
+    m = words.predictor(_base(rest[0])) if rest else None
+    return Roles(
+        columns=columns,
+        level1=equation.level1 or "",
+        two=two[0] if two else None,
+        continuous=rest[0] if rest else None,
+        low=low,
+        high=high,
+        many_low=many_low,
+        many_high=many_high,
+        outcome=words.outcome.label,
+        units=words.outcome.units,
+        x_label=x.label,
+        x_symbol=x.symbol,
+        two_symbol=two_symbol,
+        continuous_label=m.label if m else "",
+        continuous_symbol=m.symbol if m else "",
+        group=words.group.one,
+        groups=words.group.many,
+        unit=words.unit.one,
+        students=words.unit.many,
+    )
+
+
+def slope_equation(structure: Structure) -> Level2Equation:
+    """The equation of the slope to explore: the first that is moderated, else the first random."""
+    slopes = [e for e in structure.equations if e.level1 is not None]
+    moderated = [e for e in slopes if any(c.is_cross_level for c in e.coefficients)]
+    chosen = next(iter(moderated or [e for e in slopes if e.random]), None)
+    if chosen is None:
+        raise MLMError(
+            "This model has no slope that varies between groups or depends on a level-2 predictor: "
+            "fit one such as 'y ~ x * w + (1 + x | group)'."
+        )
+    return chosen
+
+
+def _base(column: str) -> str:
+    return column.split("[")[0].removeprefix("C(").removesuffix(")")
+
+
+def _kinds(column: str, words: Vocabulary) -> tuple[str, str, str, str, str]:
+    p = words.predictor(_base(column))
+    if "[" in column:  # treatment coding: the level in brackets against the other one
+        level = column.split("[")[1].rstrip("]").removeprefix("T.")
+        codes = sorted(p.codes, key=lambda c: c.value == level)
+    else:
+        codes = sorted(p.codes, key=lambda c: c.number if c.number is not None else math.inf)
+    if len(codes) == 2:
+        a, b = codes
+        return a.name, b.name, a.many, b.many, p.symbol
+    many = words.group.many
+    names = f"{p.symbol} = 0", f"{p.symbol} = 1"
+    return *names, f"{many} with {names[0]}", f"{many} with {names[1]}", p.symbol
+
+
+def first_rows(fit: MLMFit) -> NDArray[np.intp]:
+    """The first row of each group, in the order of the groups."""
+    return np.unique(fit.design.codes, return_index=True)[1]
+
+
+def level2_values(fit: MLMFit, term: str) -> Array:
+    """A level-2 term, one value per group."""
+    from mlm_helpers.formula import term_values
+
+    d = fit.design
+    column = d.x[:, d.columns.index(term)] if term in d.columns else term_values(d, term)
+    return np.asarray(column, dtype=float)[first_rows(fit)]
+
+
+def is_two_valued(values: Array) -> bool:
+    """Whether a term is coded 0 and 1."""
+    return bool(np.isin(values, (0.0, 1.0)).all())
+
+
+def estimates(fit: MLMFit, roles: Roles) -> dict[str, float]:
+    """γ's by role, τ00, τ11, their correlation and σ² of a fit."""
+    gamma = dict(zip(fit.design.columns, fit.gamma.tolist(), strict=True))
+    out = {name: gamma[column] for name, column in roles.columns.items()}
+    t = fit.T
+    has_slope = roles.level1 in t.index
+    has_intercept = INTERCEPT in t.index
+    tau00 = float(t.loc[INTERCEPT, INTERCEPT]) if has_intercept else 0.0
+    tau11 = float(t.loc[roles.level1, roles.level1]) if has_slope else 0.0
+    both = has_slope and has_intercept and tau00 > 0 and tau11 > 0
+    corr = float(t.loc[INTERCEPT, roles.level1]) / math.sqrt(tau00 * tau11) if both else 0.0
+    return out | {"tau00": tau00, "tau11": tau11, "corr": corr, "sigma2": fit.sigma2}
+
+
+def level1_values(fit: MLMFit, roles: Roles) -> Array:
+    """The level-1 predictor, one value per row."""
+    d = fit.design
+    if roles.level1 in d.columns:
+        return d.x[:, d.columns.index(roles.level1)]
+    return d.z[:, d.random.index(roles.level1)]
+
+
+def fit_ex1(*formulas: str) -> tuple[MLMFit, ...]:
+    """Fits of the lecture's models to its data."""
+    from mlm_helpers.datasets import load_dataset
+
+    data = load_dataset("ex1")
+    return tuple(fit_mlm(f, data) for f in formulas)
