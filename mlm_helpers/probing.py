@@ -35,6 +35,7 @@ Df = Literal["satterthwaite", "z"]
 
 __all__ = [
     "JohnsonNeyman",
+    "contextual_effect",
     "johnson_neyman",
     "prediction_grid",
     "simple_intercepts",
@@ -116,6 +117,62 @@ def simple_intercepts(
     zero = {v: probe.reference(v) for v in probe.variables if probe.level(v) == 1}
     scene = probe.scene(names, {**zero, **dict(at or {})}, relevant=probe.variables)
     return scene.table(_t_table(fit, probe.rows(scene.frame), level, df))
+
+
+def contextual_effect(
+    fit: MLMFit,
+    predictor: str,
+    mean: str,
+    at: Mapping[str, Any] | None = None,
+    level: float = 0.95,
+    df: Df = "satterthwaite",
+) -> pd.DataFrame:
+    """Within-group slope, between-group slope and their difference, the contextual effect.
+
+    Parameters
+    ----------
+    predictor : a level-1 variable, such as ``"famsesc"`` or ``"famses"``.
+    mean : the level-2 variable that holds its group means, centered or not, such as
+        ``"schsesgdm"``.
+    at : where moderators are held, as for :func:`simple_slopes`.
+
+    Returns
+    -------
+    DataFrame, index ``within``, ``between``, ``contextual``; columns
+    ``estimate std_error df t p lower upper``. With a predictor centered within groups the
+    coefficient of the mean is the between slope, and the contextual effect is what remains after
+    the within slope; with one that is not, the coefficient of the mean is the contextual effect
+    itself (Raudenbush & Bryk 2002, pp. 139-141).
+
+    Raises
+    ------
+    MLMError
+        When ``predictor`` is not a level-1 or ``mean`` not a level-2 variable of the model.
+    """
+    _check_level(level)
+    probe = _Probe(fit)
+    for name, wanted in ((predictor, 1), (mean, 2)):
+        probe.need_numeric(name)
+        if probe.level(name) != wanted:
+            raise MLMError(
+                f"{name!r} is a level-{probe.level(name)} variable; the contextual effect needs a "
+                "level-1 predictor and the level-2 variable that holds its group means."
+            )
+    given = dict(at or {})
+    for name in (predictor, mean):
+        given.setdefault(name, 0.0)
+    relevant = [*probe.moderators(predictor), *probe.moderators(mean)]
+    scene = probe.scene([], given, relevant=relevant)
+    within = probe.slopes(scene.frame, predictor)
+    of_mean = probe.slopes(scene.frame, mean)
+    if fit.structure.variables[predictor].centered == "group":
+        between, contextual = of_mean, of_mean - within
+    else:
+        between, contextual = of_mean + within, of_mean
+    out = _t_table(fit, np.vstack([within, between, contextual]), level, df)
+    out.index = pd.Index(["within", "between", "contextual"], name="effect")
+    out.attrs |= scene.attrs | {"predictor": predictor, "mean": mean}
+    return out
 
 
 def prediction_grid(
@@ -398,6 +455,7 @@ class _Probe:
             "note": self._note(by, choices, shown_held),
             "outcome": self.structure.outcome,
             "group": self.structure.group,
+            "data_name": self.fit.data_name,
         }
         return _Scene(frame, [*by, *shown_held], labels, attrs)
 
@@ -508,6 +566,7 @@ class JohnsonNeyman:
     level: float
     df: Df
     group: str
+    data_name: str = ""
     notes: tuple[str, ...] = field(default_factory=tuple)
 
     @property
@@ -651,6 +710,7 @@ def johnson_neyman(
         level=level,
         df=df,
         group=fit.structure.group,
+        data_name=fit.data_name,
         notes=_range_note(values, among, low, high),
     )
 

@@ -183,10 +183,22 @@ def level2_values(fit: MLMFit, by: str, data: pd.DataFrame | None = None) -> pd.
 
 
 def eb_table(fit: MLMFit, by: str | None = None, data: pd.DataFrame | None = None) -> pd.DataFrame:
-    """EB residuals (``u0``, ``u0_sd``, ...) by group, with the category of ``by`` beside them."""
+    """EB residuals (``u0``, ``u0_sd``, ...) by group, with the category of ``by`` beside them.
+
+    This is what the pictures of level-2 residuals are drawn from; ``attrs`` holds T and the names.
+    """
     out = fit.random_effects.copy()
     if by is not None:
         out[by] = level2_values(fit, by, data)
+    out.attrs |= {
+        "T": fit.T.to_numpy().tolist(),
+        "numbers": fit.tau_numbers,
+        "terms": fit.structure.random,
+        "by": by,
+        "group": fit.structure.group,
+        "outcome": fit.structure.outcome,
+        "data_name": fit.data_name,
+    }
     return out
 
 
