@@ -133,7 +133,7 @@ def _load(name: str) -> pd.DataFrame:
     data = pd.read_csv(
         io.BytesIO(_verified_bytes(file)),
         compression="gzip" if file.endswith(".gz") else None,
-        dtype=dtypes,  # type: ignore[arg-type]
+        dtype=dtypes,
     )
     data = _DERIVED.get(name, lambda raw: raw)(data)[list(dtypes)]
     data.attrs["name"] = name
