@@ -41,6 +41,8 @@ _WHERE = {
     "definitions": "wording",
     "say": "wording",
     "plain": "wording",
+    "exercise": "checks",
+    "NotYet": "checks",
 }
 # Reached as mlm.equations.level1(...): one name for many functions of a kind.
 _MODULES = ("equations", "wording", "vocabulary", "plots")

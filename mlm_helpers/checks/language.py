@@ -1,0 +1,413 @@
+"""Read a sentence about a multilevel model and note which notions it mentions.
+
+The reader knows the words of this course, not English: it turns the many ways of saying a thing
+into one token (``SCHSES`` for the mean SES of a school, ``SLOPE`` for the SES-achievement slope
+within schools), and then notes *flags* such as ``difference``, ``private`` or ``cond`` (something
+is held fixed). What a definition must mention is decided in ``ideas``, not here.
+
+Words of other data sets are first translated into the lecture's (``Catholic`` into ``private``), so
+that one set of rules serves all of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+
+from mlm_helpers.checks.study import Words
+
+# ---- spelling -------------------------------------------------------------------------------
+_SHORT = {
+    "avg": "average",
+    "ave": "average",
+    "ach": "achievement",
+    "achv": "achievement",
+    "diff": "difference",
+    "var": "variance",
+    "sd": "standard deviation",
+    "sch": "school",
+    "pub": "public",
+    "priv": "private",
+    "vs": "versus",
+    "exp": "expected",
+    "pred": "predicted",
+    "btw": "between",
+    "btwn": "between",
+    "std": "standard",
+    "dev": "deviation",
+    "kid": "student",
+    "kids": "student",
+    "child": "student",
+    "children": "student",
+    "pupil": "student",
+    "pupils": "student",
+    "cannot": "can not",
+    "wo": "without",
+    "schses": "school mean ses",
+    "schsesgdm": "school mean ses",
+    "famses": "family ses",
+    "famsesc": "family ses",
+    "sesc": "family ses",
+    "cses": "family ses",
+    "meanses": "school mean ses",
+    "centred": "centered",
+    "centre": "center",
+    "behaviour": "behavior",
+    "favour": "favor",
+}
+_COURSE_WORDS = """
+achievement average background better beyond between centered change class coefficient comparable
+compared compare comparing conditional conditioning conditioned constant contextual control
+controlling controlled controls covariates decrease depends deviation deviates departure
+difference differences different differ differs dispersion distance due each effect equal error
+expected explained exceed family families fixed flatter given gradient grand group groups held
+heterogeneity higher hold holding identical ignoring income increase increases individual intercept
+intercepts irrespective keeping larger left level lower matched mean means model narrower overall
+particular performance predicted predictors predict private public reading regardless related
+relation relationship remaining residual residuals same school schools score scores sector sectors
+shift similar slope slopes smaller specific spread standard steeper stronger student students
+taking true typical unconditional unexplained unit units value variability variance variances
+variation varies vary versus weaker wealth wealthy within without achieve adjusted adjusting
+account accounting accounted advantage association associated across among schoolmates classmates
+"""
+_EVERYDAY_WORDS = """
+    about above after also although and another any are because been before being below both but
+    can could does doing done down from full gets goes going have having here high how into its
+    itself just kind like made make many matter matters more most much must near need never next
+    none not nothing off once one only other others our out over part per plus point points poor
+    put rather rest rich right says see seen set she should side simply since small some still
+    such take taken tell term than that the their them then there these they thing this those
+    three through time times too two type types under until upon use used uses very was way ways
+    well were what when where whether which while who whole whom whose why will with word work
+    would yes yet you your zero middle mind means meant line lines place places scale steep flat
+    strong weak strength slow
+"""
+_LEXICON = tuple(_COURSE_WORDS.split())
+_PLAIN_WORDS = frozenset(_EVERYDAY_WORDS.split())
+_PLURALS = re.compile(
+    r"\b(school|slope|student|mean|score|difference|sector|family|familie|intercept|average|"
+    r"variance|deviation|residual|gap|unit|point|relationship|association|group|type|predictor|"
+    r"covariate|characteristic|variable|value|effect|gradient|coefficient|result|link)s\b"
+)
+
+
+@cache
+def _nearest(word: str) -> str:
+    """The course's word that this one is a misspelling of, or the word itself."""
+    if len(word) < 5 or word in _LEXICON or word in _PLAIN_WORDS or not word.isalpha():
+        return word
+    if word.rstrip("s") in _LEXICON:
+        return word
+    near = difflib.get_close_matches(word, _LEXICON, n=1, cutoff=0.84)
+    return near[0] if near and near[0][0] == word[0] else word
+
+
+def _translate(text: str, words: Words) -> str:
+    """The data set's own words in the lecture's."""
+    pairs = [
+        (words.context, "school mean SES"),
+        (words.within, "family SES"),
+        (words.slope, "SES-achievement slope"),
+        (words.mean, "mean achievement"),
+        (words.score, "reading score"),
+        (words.high, "private"),
+        (words.low, "public"),
+        (words.sector, "sector"),
+        (words.schools, "schools"),
+        (words.school, "school"),
+        (words.student, "student"),
+    ]
+    for theirs, ours in pairs:
+        if theirs.casefold() != ours.casefold() and theirs.casefold() != "ses":
+            text = re.sub(rf"\b{re.escape(theirs)}\b", ours, text, flags=re.IGNORECASE)
+    return text
+
+
+def tidy(text: str) -> str:
+    """Lower case, one spelling, singular nouns, known abbreviations, misspellings repaired."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    text = text.replace("w/o", " without ").replace("w/", " with ").replace("&", " and ")
+    text = re.sub(r"[’'`]s\b", "", text)
+    text = re.sub(r"[’'`]", "", text)
+    text = re.sub(r"[-‐‑–—/_]", " ", text)
+    text = re.sub(r"[.;:!?\n]+(?=\s|$)", " . ", text)
+    text = re.sub(r"[^\w\s.=]", " ", text)
+    words = [_SHORT.get(w, w) for w in text.split()]
+    text = " ".join(_nearest(w) for w in " ".join(words).split())
+    text = _PLURALS.sub(r"\1", text).replace("familie", "family")
+    return re.sub(r"\s+", " ", text).strip()
+
+
+# ---- from phrases to tokens ------------------------------------------------------------------
+_SES = [
+    (r"\bsocio ?economic(?:al(?:ly)?)?(?: (?:status|background|standing|position|level))?\b",
+     "ses"),
+    (r"\b(?:social class|social background|social status|socio status)\b", "ses"),
+    (r"\bfamily(?: s)? (?:income|wealth|background|resource\w*|status|affluence)\b", "family ses"),
+    (r"\b(?:home background|wealth of the family|family circumstances)\b", "family ses"),
+    (r"\bses (?:background|status|level|score|value)\b", "ses"),
+    (r"\bhow (?:well off|rich|poor|wealthy|affluent) (?:the|a|their|its|his|her) family "
+     r"(?:is|are)\b", "family ses"),
+    (r"\bhow (?:well off|rich|poor|wealthy|affluent|advantaged) (?:the|a|its) (?:\w+ )?school"
+     r"(?: is)?\b", "school mean ses"),
+    (r"\bschool (?:wealth|affluence|composition|social composition|income)\b",
+     "school mean ses"),
+    (r"\b(?:wealthier|richer|more affluent|more advantaged|better off|higher ses) school\b",
+     "increase school mean ses"),
+    (r"\b(?:poorer|less advantaged|low ses|lower ses) school\b", "lower school mean ses"),
+    (r"\b(?:high(?:er)?|low(?:er)?) ses (?:student|family)\b", "family ses difference"),
+    (r"\b(?:richer|poorer|better off|worse off|(?:dis)?advantaged|affluent|wealth(?:y|ier)|"
+     r"well off|rich|poor)(?: and (?:richer|poorer|worse off|(?:dis)?advantaged|poor|rich))? "
+     r"(?:student|family|classmate)\b", "family ses difference"),
+]  # fmt: skip
+_SECTOR = [
+    (r"\b(?:public (?:or|and|versus) private|private (?:or|and|versus) public) "
+     r"(?:status|type|school status|designation|sector)\b", "sector"),
+    (r"\bwhether (?:it|the school|a school|they) (?:is|are) (?:a )?"
+     r"(?:public or private|private or public)\b", "sector"),
+    (r"\b(?:type of school|school type|kind of school|same type|public private status|"
+     r"publicness|school sector|sector status|sector membership)\b", "sector"),
+    (r"\b(?:non private|not private|sector (?:= ?|equals |is |coded |of )?0|state school|"
+     r"government school)\b", "public"),
+    (r"\b(?:non public|not public|sector (?:= ?|equals |is |coded |of )?1|independent school)\b",
+     "private"),
+]  # fmt: skip
+_OBJECTS = r"(?:sector|ses|school|it|them|these|those|anything|other|the|level|any|predictor)"
+_CUE = (
+    r"(?:control(?:ling|led|s)?(?: for)?|adjust(?:ing|ed|ment|s)?(?: for)?|"
+    r"account(?:ing|ed|s)? for|(?:taking|taken|take)(?= (?:\w+ ){0,8}into account)|"
+    r"(?:into|taking) account|conditional on|condition(?:ing|ed) on|"
+    r"hold(?:ing|s)?|held|keeping|kept|allowing for|considering|regard to|partial\w* out)"
+)
+_CONDITION = [
+    (r"\b(?:un|not )(?:explained|accounted for|predicted|captured|attributable|due)"
+     r"(?: by| to)?\b", "REMAIN COND"),
+    (r"\b(?:unexplained|unaccounted(?: for)?|left over|leftover|is left|are left|left after|"
+     r"remain(?:s|ing|der)?|still (?:there|left)|residual (?=variance|variation|"
+     r"variability|spread))\b", "REMAIN"),
+    (rf"\b(?:without|not|no|never|instead of|rather than|does not|before|prior to|unlike)"
+     rf"(?: \w+){{0,2}}? {_CUE}\b", "UNCOND"),
+    (rf"\b(?:ignoring|ignore|ignores|disregarding|regardless of|irrespective of|no matter|whatever|"
+     rf"neglecting|leaving out|omitting|excluding)(?: \w+){{0,3}}? {_OBJECTS}\b", "UNCOND"),
+    (r"\b(?:before|prior to|without) (?:adding |including |entering |any |the |considering )*"
+     r"(?:sector|school mean ses|ses|predictor|covariate|level 2)\b", "UNCOND"),
+    (r"\b(?:unconditional(?:ly)?|unadjusted|uncontrolled)\b", "UNCOND"),
+    (rf"\b{_CUE}\b", "COND"),
+    (r"\b(?:net of|above and beyond|over and above|given|constant|fixed|equal|identical|"
+     r"comparable|similar|matched|same|once|after|among|based on|on the basis of|"
+     r"predict(?:ed|s|ion)?(?: \w+)? (?:by|from|for|given)|(?:expected|expect|expectation)"
+     r"(?: \w+){0,2} (?:by|from|for|given|of|based)|implied by|"
+     r"would (?:predict|expect|suggest|imply)|(?:have|has|having|share|shares|sharing|with|by|"
+     r"for|of) (?:its|their|that|this|a given|each)|within (?:a |each |the |one |its )?sector|"
+     r"at (?:a|any|each) (?:given|particular)|suggest(?:s|ed)?(?: by)?|beyond(?: what)?)\b",
+     "COND"),
+]  # fmt: skip
+_MANY = (
+    r"(?:all|every|other|the|whole|entire|of|across|over|among|for|in|school|student|sample|data|"
+    r"average)"
+)
+_LINK = (
+    r"(?:slope|gradient|relationship|relation|association|link|connection|coefficient|"
+    r"correlation|effect|impact|influence|dependence|payoff|return|gap|advantage|disparity|"
+    r"inequality|regression(?: line| coefficient)?|line)"
+)
+_OUT = r"(?:achievement|reading|score|performance|test|outcome|mathematics|math|result|attainment)"
+_LEVELS = [
+    # which school: "within-school SES" is a student's, "between-school SES slope" the schools'
+    (r"\bwithin (?:the |a |each )?school ses\b", "within school STUSES"),
+    (rf"\bbetween school ses (?:{_OUT} )*{_LINK}\b", "BSLOPE"),
+    (r"\b(?:at|with|to|of|is|equals|on) (?:the |its |an )?(?:mean|average|grand mean|overall mean)"
+     r"(?: value| level)? (?:of|on|for|in) (?:the |its |their )?(?:school |average |mean )*ses\b",
+     "AVGSES"),
+    # where a school stands on mean SES: at the average
+    (r"\b(?:ses|school mean ses) (?:\w+ ){0,2}?(?:is |are |equals? |equal to |at |of |sits at |"
+     r"that is |being |matches |the same as |set to |= )(?:\w+ |its ){0,3}?"
+     r"(?:average|grand mean|overall mean|mean|overall|zero|0|typical)"
+     rf"(?: (?:of|across|over|among|for|in) (?:{_MANY} ?)+)?\b", "AVGSES"),
+    (r"\b(?:average|typical|grand mean|overall mean|mean (?=school mean ses)|overall)"
+     r"(?: (?:level|value|in terms))?(?: (?:of|on|for|in))?(?: (?:its|the|their))?"
+     r"(?: (?:school|student|family|body|level|2|wide|mean|average|in))* ses\b", "AVGSES"),
+    (r"\bses(?: \w+){0,2} (?:typical|average) (?:school|one)\b", "AVGSES"),
+    (r"\b(?:mean|average|school|aggregate|collective|level 2|composition(?:al)?)"
+     r"(?: (?:of|the|its|their|school|student|body|family|level|wide|mean|average|s))* ses"
+     r"(?: (?:composition|mean|average))?\b", "SCHSES"),
+    (r"\bses (?:composition|mean|average|makeup|mix|intake)(?: of (?:the |a |its )?school)?\b",
+     "SCHSES"),
+    (r"\bses (?:of|at|in|for) (?:the|a|its|their|that|each|one)? ?(?:whole )?"
+     r"(?:school|student body)\b", "SCHSES"),
+    (r"\b(?:its|their) (?:own )?ses\b(?! difference)", "SCHSES"),
+    (r"\b(?:(?:family|student|individual|own|personal|household|level 1|relative)(?: of)?(?: the)?"
+     r" ?)+ses\b", "STUSES"),
+    (r"\bses (?:of|for) (?:the |a |each |their |its )?(?:student|family|individual)\b", "STUSES"),
+]  # fmt: skip
+_CENTERING = [
+    (r"\b(?:relative to|above|around|from|compared (?:to|with)|than|below|at) "
+     r"(?:the |their |its |his |her |a )?(?:own )?school(?: s)? (?:mean|average|AVGSES)"
+     r"(?: (?:on |of |in )?ses)?(?! (?:achievement|reading|score))\b", "CENTER"),
+    (r"\b(?:group|school) mean centered\b", ""),
+    (r"\bwithin school centered\b", ""),
+]  # fmt: skip
+_SLOPES = [
+    (rf"\bbetween school (?:\w+ ){{0,3}}?(?:ses |AVGSES |SCHSES )?(?:{_OUT} )*{_LINK}\b",
+     "BSLOPE"),
+    (rf"\bSCHSES (?:{_OUT} |mean |and )*{_LINK}\b", "BSLOPE"),
+    (rf"\b(?:slope|gradient|regression)(?: (?:of|for|on|linking|relating))?(?: the| MEAN| {_OUT}"
+     rf"| mean| on| school| of)* SCHSES\b", "BSLOPE"),
+    (rf"\b(?:within (?:the |a |each )?school )?(?:STUSES|ses|SES) (?:to |and |on |mean )?"
+     rf"(?:{_OUT} )*{_LINK}\b", "SLOPE"),
+    (rf"\b(?:within (?:the |a |each )?school ){_LINK}\b", "SLOPE"),
+    (rf"\b{_OUT} (?:and |on |by )?(?:ses|STUSES) {_LINK}\b", "SLOPE"),
+    (rf"\b{_LINK} (?:\w+ )?(?:of|for|between|linking|from|to|due to|on|in|by|with|that) "
+     rf"(?:\w+ ){{0,3}}?(?:STUSES|ses)(?: (?:and|on|with|to|in|for|has on) "
+     rf"(?:the |student |mean |own |their )*{_OUT}(?: {_OUT})*)?\b", "SLOPE"),
+    (rf"\b{_LINK} (?:between|of|linking) (?:student |a |the )*{_OUT}(?: {_OUT})* "
+     rf"(?:and|on|with|to|by) (?:\w+ ){{0,2}}?(?:ses|STUSES)\b", "SLOPE"),
+    (r"\b(?:change|increase|gain|rise|difference|gap|point|higher|grow\w*|improve\w*|go(?:es)? up|"
+     r"more|increment|climb\w*|much)(?: (?!BSLOPE|SLOPE|SCHSES|AVGSES|sector|private|public|how|\.)"
+     r"\w+){0,12}? "
+     r"(?:for|per|with|as|when|associated with|by|between|who|from|of)"
+     r"(?: (?!BSLOPE|SLOPE|SCHSES|AVGSES|sector|private|public|how|\.)\w+){0,8}? "
+     r"STUSES(?: difference)?\b", "SLOPE"),
+    (r"\b(?:STUSES|ses)(?: difference)?(?: \w+){0,2}? (?:matter|relate|affect|predict|translate|"
+     r"tied|linked|associated|pay|count|influence|goes with|go with|makes a difference|"
+     r"is worth)\w*(?: (?:to|for|with|into|in))?"
+     rf"(?: (?:student |the |their |mean )*{_OUT}(?: {_OUT})*)?\b", "SLOPE"),
+    (rf"\b{_OUT}(?: {_OUT})*(?: \w+){{0,2}}? (?:depends on|depend on|rises with|related to|tied to|"
+     rf"varies with|increases with|changes with)(?: \w+){{0,2}}? (?:STUSES|ses)\b", "SLOPE"),
+    (r"\b(?:beta|b|β) ?1 ?j?\b", "SLOPE"),
+    (r"\bslope\b", "SLOPE"),
+]  # fmt: skip
+_MEANS = [
+    (r"\b(?:mean|average|expected|true|estimated|predicted|typical|AVERAGE)(?: (?:within school|"
+     r"school|true|of|the|mean|average|expected|value))* (?=SLOPE|BSLOPE)", "EXPECTED "),
+    (rf"\b(?:school |true |overall )*(?:mean|average)(?: (?:school|true|of|the|in|level|their|its|"
+     rf"on|for|student|predicted|expected))*(?: {_OUT})+\b", "MEAN"),
+    (rf"\b{_OUT}(?: {_OUT})* (?:mean|average|level)\b", "MEAN"),
+    (r"\bschool (?:mean|average)\b", "MEAN"),
+    (r"\b(?:mean|average) (?:of|for|at|in) (?:the |a |an |each |its )?(?:\w+ )?school\b",
+     "MEAN school"),
+    (r"\b(?:random )?intercept\b", "MEAN"),
+    (r"\b(?:beta|b|β) ?0 ?j?\b", "MEAN"),
+]  # fmt: skip
+_NEGATED = re.compile(
+    r"\b(?:not|rather than|instead of|as opposed to|but not|never)"
+    r"(?: (?:a|an|the|of|for|in|about|to|just|only|their|within|between|at))*"
+    r" (?:private|public|SLOPE|BSLOPE|MEAN|variance|difference|deviation|student|SCHSES|STUSES|"
+    r"school)\b(?: school)?"
+)
+
+
+def everyday(text: str, words: Words) -> str:
+    """The sentence with one word for each sector and for how well off families are."""
+    text = tidy(_translate(text, words))
+    for table in (_SES, _SECTOR):
+        for pattern, token in table:
+            text = re.sub(pattern, token, text)
+    return text
+
+
+def canonical(text: str, words: Words) -> str:
+    """The sentence with phrases replaced by tokens in capitals."""
+    text = everyday(text, words)
+    for table in (_LEVELS, _CENTERING, _CONDITION, _SLOPES, _MEANS):
+        for pattern, token in table:
+            text = re.sub(pattern, token, text)
+    text = _NEGATED.sub(" ", text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+# ---- from tokens to flags --------------------------------------------------------------------
+_MORE = r"(?:higher|larger|bigger|greater|more|better|steeper|stronger|exceed\w*)"
+_LESS = r"(?:lower|smaller|less|worse|flatter|weaker)"
+_FLAGS = {
+    "expected": r"\b(?:expected|expect|predicted|predict|average|mean|typical|estimated|fitted|"
+    r"EXPECTED|MEAN|would|AVERAGE)\b",
+    "mean": r"\bMEAN\b",
+    "score": rf"\b(?:{_OUT}|MEAN)\b",
+    "slope": r"\bSLOPE\b",
+    "bslope": r"\bBSLOPE\b",
+    "public": r"\bpublic\b",
+    "private": r"\bprivate\b",
+    "sector": r"\bsector\b",
+    "avgses": r"\bAVGSES\b",
+    "schses": r"\b(?:SCHSES|AVGSES)\b",
+    "stuses": r"\bSTUSES\b",
+    "ses": r"\bses\b",
+    "cond": r"\b(?:COND|AVGSES)\b",
+    "uncond": r"\bUNCOND\b",
+    "remain": r"\bREMAIN\b",
+    "variance": r"\b(?:variance|variation|variability|vary|varies|varying|spread|dispersion|"
+    r"dispersed|heterogeneity|scatter|how different)\b|"
+    r"\b(?:differ|difference|different)\b(?: \w+){0,5}? (?:between|among|across|from one) "
+    r"(?:the )?school\b|\bhow much (?:\w+ ){0,4}?school (?:\w+ ){0,3}?differ\b|"
+    r"\bschool(?: \w+){0,3} differ(?:ing)? (?:from (?:one another|each other)|in)\b",
+    "sdev": r"\bstandard deviation\b",
+    "deviation": r"(?<!standard )\b(?:deviation|deviate|deviates|deviating|residual|departure|"
+    r"departs?|discrepancy|above or below|how far|distance|error|random effect|unique|"
+    r"offset|surplus|shortfall|over or under\w*|off from)\b|"
+    r"\b(?:differs?|difference)(?: \w+){0,8}? (?:from|between|and|with|to|versus|minus)"
+    r"(?: \w+){0,6}? (?:expected|predicted|expectation|prediction|model|COND value|COND)\b|"
+    r"\b(?:minus|versus) (?:the |its |what )*(?:COND|expected|predicted)\b|"
+    rf"\b(?:{_MORE}|{_LESS}|above|below)(?: \w+){{0,8}}? (?:expected|predicted|expect|predict\w*|"
+    r"expectation|model)\b|\b(?:above|below|than)(?: \w+){0,4}? COND\b",
+    "difference": r"\b(?:difference|differs?|differential|gap|contrast|minus|advantage|"
+    r"disadvantage|premium|penalty|compared|comparing|versus|than|steeper|flatter|exceeds?|"
+    rf"{_MORE}|{_LESS})\b",
+    "change": r"\b(?:change|changes|increase|increases|increasing|decrease|rise|rises|drop|grow|"
+    r"grows|per|for (?:each|every|one|a)|unit|associated|association|relat\w+|effect|predicts|"
+    r"moderat\w+|depends?|goes up|go up|going up|gain|strengthen\w*|weaken\w*|shift\w*|"
+    r"stronger|weaker|steeper|flatter|as SCHSES|with SCHSES|varies with|BSLOPE|higher|gradient|"
+    r"slope|link\w*|differ\w*|effect|impact|influence)\b",
+    "moved": r"\b(?:change|changes|increase|increases|increasing|decrease|rise|rises|drop|grow|"
+    r"grows|per|unit|moderat\w+|depends?|goes up|go up|going up|gain|strengthen\w*|weaken\w*|"
+    r"shift\w*|as SCHSES|with SCHSES|steeper|flatter|stronger|weaker|higher)\b",
+    "student": r"\b(?:student|individual|person|level 1)\b",
+    "all": r"\b(?:all|every|overall|across|both|any|grand mean|whole|entire|general)\b"
+    r"(?: \w+){0,2}? ?(?:school|sector|sample|mean|MEAN|SLOPE|average|population)?",
+    "everyschool": r"\b(?:(?:all|every|any|across|both)(?: the)? (?:school|sector)|overall|"
+    r"grand mean|whole sample|entire sample|general population|across the board)\b",
+    "within": r"\bwithin (?:a |the |each |one |any )?(?:\w+ )?(?:school)\b",
+    "between": r"\b(?:between|among|across|school to)(?: \w+)? school\b|\bbetween school\b|"
+    r"\bschool level\b|\blevel 2\b",
+    "contextual": r"\bcontextual\b|\bCOND(?: \w+){0,6}? STUSES\b|"
+    r"\b(?:over and above|beyond|in addition to)(?: \w+){0,5}? STUSES\b|"
+    r"\bsame STUSES\b",
+    "explained": r"(?<!REMAIN COND )\b(?:explained by|explains|accounted for by|due to|"
+    r"attributable to|proportion|percent\w*|share of)\b",
+    "model": r"\b(?:predictor|covariate|characteristic|level 2 variable|school variable|"
+    r"fixed (?:part|effect)|model|regression line|other variable|explanatory variable)\b",
+    "schoolj": r"\b(?:school j|a (?:\w+ )?school|particular|specific|individual school|one school|"
+    r"given school|each school|that school|this school|single school|the school|school own|j)\b",
+    "reversed": r"\bpublic(?: school)? minus\b|"
+    rf"\bpublic(?: \w+){{0,6}}? (?:{_MORE}|{_LESS})(?: \w+){{0,4}}? than(?: \w+){{0,5}}? private\b|"
+    rf"\b(?:{_MORE}|{_LESS})(?: (?!private)\w+){{0,8}}? public(?: \w+){{0,6}}? than"
+    r"(?: \w+){0,6}? private\b|"
+    r"\bpublic(?: \w+){0,2}? (?:compared|relative)(?: \w+){0,4}? private\b|"
+    r"\bpublic(?: school)? (?:advantage|premium)\b|\bsubtract\w* (?:the )?private\b|"
+    r"\bfrom private to public\b",
+    "squared": r"\bvariance\b",
+    "studentlevel": r"\b(?:between|among|across|of|for) (?:the |individual )?student\b|"
+    r"\bstudent to student\b|\bstudent(?: \w+){0,3}? (?:deviat\w*|differ\w*|vary|varies)\b|"
+    r"\b(?:a|one|each|individual|an) student\b|\bstudent level\b|\blevel 1\b|"
+    r"\bhow (?:far|much) (?:\w+ )?student\b|\bstudent (?:score|achievement|reading|around|within)",
+}  # fmt: skip
+_COMPILED = {name: re.compile(pattern) for name, pattern in _FLAGS.items()}
+
+
+def flags(text: str, words: Words) -> frozenset[str]:
+    """Which notions the sentence mentions."""
+    canon = canonical(text, words)
+    return frozenset(name for name, pattern in _COMPILED.items() if pattern.search(canon))
+
+
+def has_all(found: Iterable[str], wanted: str) -> bool:
+    """Whether flags satisfy an expression such as ``"avgses / schses cond / ses -uncond"``:
+    alternatives separated by ``/``, flags that must all be there, ``-`` for absent."""
+    there = set(found)
+    return any(
+        all((w[1:] not in there) if w.startswith("-") else (w in there) for w in way.split())
+        for way in wanted.split("/")
+    )
