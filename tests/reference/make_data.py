@@ -120,7 +120,17 @@ def years() -> pd.DataFrame:
     return pd.DataFrame({"g": row + 1, "year": year, "y": y.round(3) + 1e6})
 
 
+def minima() -> pd.DataFrame:
+    """8 groups whose deviance has two minima, both on the boundary (the seed was searched for)."""
+    rng = np.random.default_rng(3496)
+    row = np.repeat(np.arange(8), rng.integers(1, 6, 8))
+    x = rng.normal(0, 1, len(row)).round(3)
+    u = rng.normal(0, 1, (8, 2))[row]
+    y = 1 + x + u[:, 0] + u[:, 1] * x + rng.normal(0, 1, len(row))
+    return pd.DataFrame({"g": row + 1, "x": x, "y": y.round(3)})
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
-    for build in (sleep, schools, three, singular, ones, years):
+    for build in (sleep, schools, three, singular, ones, years, minima):
         build().to_csv(HERE / f"{build.__name__}.csv", index=False, lineterminator="\n")
