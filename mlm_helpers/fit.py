@@ -506,41 +506,27 @@ class MLMFit:
     @cached_property
     def group_table(self) -> pd.DataFrame:
         """One row per group: ``n`` and the values of the level-2 variables."""
-        d = self.design
-        first = np.empty(len(d.labels), dtype=np.intp)
-        first[d.codes[::-1]] = np.arange(len(d.codes))[::-1]
-        out = pd.DataFrame({"n": self.moments.n}, index=pd.Index(d.labels, name=d.formula.group))
-        for name, info in self.structure.variables.items():
-            if info.level == 2:
-                out[name] = d.data[name].to_numpy()[first]
+        index = pd.Index(self.design.labels, name=self.design.formula.group)
+        out = pd.DataFrame({"n": self.moments.n}, index=index)
+        for name, values in self.design.group_frame.items():
+            out[name] = values.to_numpy()
         return out
 
     @cached_property
     def coefficients(self) -> pd.DataFrame:
         """EB coefficients of each group, β_pj = γ_p0 + Σ γ_pq W_qj + û_pj: columns b0, b1, ..."""
         d, u = self.design, self._eb[0]
-        first = np.empty(len(d.labels), dtype=np.intp)
-        first[d.codes[::-1]] = np.arange(len(d.codes))[::-1]
         out = {}
         for equation in self.structure.equations:
             total = np.zeros(len(d.labels))
             for c in equation.coefficients:
                 value = self.gamma[d.columns.index(c.column)]
-                total += value * (self._level2_column(c.level2)[first] if c.level2 else 1.0)
+                total += value * (d.level2_values(c.level2) if c.level2 else 1.0)
             name = equation.level1 or INTERCEPT
             if name in d.random:
                 total += u[:, d.random.index(name)]
             out[f"b{equation.p}"] = total
         return pd.DataFrame(out, index=pd.Index(d.labels, name=d.formula.group))
-
-    def _level2_column(self, term: str) -> Array:
-        """Values of a level-2 term, row by row, rebuilt from its own formula."""
-        d = self.design
-        if term in d.columns:
-            return d.x[:, d.columns.index(term)]
-        from mlm_helpers.formula import term_values
-
-        return term_values(d, term)
 
     # ---- state and messages -------------------------------------------------------------
     @property

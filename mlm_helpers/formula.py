@@ -279,13 +279,35 @@ class Design:
         )
 
     @cached_property
-    def structure(self) -> Structure:
-        """Levels, centering and γ numbering of this model."""
-        infos = {
+    def first_rows(self) -> NDArray[np.intp]:
+        """(J,) the first row of each group, in the order of ``labels``."""
+        return np.unique(self.codes, return_index=True)[1]
+
+    @cached_property
+    def group_frame(self) -> pd.DataFrame:
+        """The level-2 variables, one row per group."""
+        level2 = [v.name for v in self.structure.variables.values() if v.level == 2]
+        frame = self.data[level2].iloc[self.first_rows]
+        return frame.set_axis(pd.Index(self.labels, name=self.formula.group), axis=0)
+
+    def level2_values(self, term: str) -> Array:
+        """(J,) a level-2 term such as ``"sector"`` or ``"region[T.South]"``, one value a group."""
+        if term in self.columns:
+            return self.x[self.first_rows, self.columns.index(term)]
+        return term_values(self, term)[self.first_rows]
+
+    def describe(self) -> dict[str, VariableInfo]:
+        """Level, kind and centering of each variable."""
+        return {
             name: describe_variable(self.data[name], self.codes)
             for name in self.formula.variables
             if name != self.formula.group
         }
+
+    @cached_property
+    def structure(self) -> Structure:
+        """Levels, centering and γ numbering of this model."""
+        infos = self.describe()
 
         def level_of(factor: str) -> int:
             expr = re.sub(r"\[[^\[\]]*\]$", "", factor)
@@ -433,32 +455,36 @@ def _usable_rows(
             raise MLMError(f"The data have more than one column {name!r}: keep one.")
     if not len(data):
         raise MLMError("The data have no rows: there is nothing to fit.")
-    frame = data[names]
-    missing = frame.isna()
-    if missing.to_numpy().any():
-        counts = missing.sum()
-        for name in names:
-            if counts[name] == len(frame):
-                raise MLMError(
-                    f"Column {name!r} holds only missing values: leave it out of the formula or "
-                    "fill it."
-                )
-        rows = missing.any(axis=1)
-        frame = frame[~rows]
-        if not len(frame):
+    frame, dropped, n_dropped = complete_rows(data[names])
+    for name, count in dropped.items():
+        if count == len(data):
             raise MLMError(
-                "Every row has a missing value in "
-                + ", ".join(n for n in names if counts[n])
-                + ": no row is left to fit."
+                f"Column {name!r} holds only missing values: leave it out of the formula or "
+                "fill it."
             )
-        n_dropped = int(rows.sum())
-        dropped = {n: int(counts[n]) for n in names if counts[n]}
-    else:
-        n_dropped, dropped = 0, {}
-    for name in names:
+    if not len(frame):
+        raise MLMError(
+            f"Every row has a missing value in {', '.join(dropped)}: no row is left to fit."
+        )
+    check_columns(frame, parsed)
+    return frame, dropped, n_dropped
+
+
+def complete_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int], int]:
+    """Leave out rows with a missing value; return the rest, the count per column and in all."""
+    missing = frame.isna()
+    if not missing.to_numpy().any():
+        return frame, {}, 0
+    rows = missing.any(axis=1)
+    counts = {str(name): int(n) for name, n in missing.sum().items() if n}
+    return frame[~rows], counts, int(rows.sum())
+
+
+def check_columns(frame: pd.DataFrame, parsed: ParsedFormula) -> None:
+    """Refuse infinite values, dates, and text where numbers are needed, naming the column."""
+    for name in parsed.variables:
         if name != parsed.group:
             _check_column(frame[name], parsed)
-    return frame, dropped, n_dropped
 
 
 def _check_column(column: pd.Series, parsed: ParsedFormula) -> None:
