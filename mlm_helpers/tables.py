@@ -271,11 +271,10 @@ def _estimate(row: Any, digits: int, stars: bool) -> str:
 
 
 def _label(parts: Sequence[Part]) -> str:
-    return " × ".join(_part(p) for p in parts) if parts else "Intercept"
+    return " × ".join(_part(p, _heading(p.predictor)) for p in parts) if parts else "Intercept"
 
 
-def _part(part: Part) -> str:
-    label = _heading(part.predictor)
+def _part(part: Part, label: str) -> str:
     low, high = part.low, part.high
     if part.kind == "two" and low and high:
         named = {c: _code(part, c) for c in (low, high)}
@@ -346,7 +345,9 @@ def _line(values: dict[int, float], n: int, digits: int, exact: bool = False) ->
 def _random_label(pair: tuple[str, str], reader: Reader, random: str) -> str:
     names = [_random_name(t, reader) for t in pair if t]
     if len(names) == 1:
-        return _upper(names[0])
+        return (
+            _label(reader.parts(pair[0])) + " slopes" if pair[0] != INTERCEPT else _upper(names[0])
+        )
     link = "Covariance" if random == "variance" else "Correlation"
     return f"{link} of {names[0]} and {names[1]}"
 
@@ -354,7 +355,7 @@ def _random_label(pair: tuple[str, str], reader: Reader, random: str) -> str:
 def _random_name(term: str, reader: Reader) -> str:
     if term == INTERCEPT:
         return "means" if reader.intercept_is_mean else "intercepts"
-    return f"{_label(reader.parts(term))} slopes"
+    return f"{' × '.join(_part(p, p.predictor.label) for p in reader.parts(term))} slopes"
 
 
 def _random_symbol(symbol: str, random: str) -> str:
