@@ -106,9 +106,6 @@ def lab(options: argparse.Namespace, rest: List[str]) -> int:
     python = ready(RUN, options.here)
     command = [str(python), "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
     command += [f"--LabApp.default_url={lab_url(first_notebook())}"]
-    # A first start should show the lecture, not questions about news and updates.
-    command += ["--LabApp.news_url=None"]
-    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if options.no_browser:
         command.append("--no-browser")
     if options.port is not None:
@@ -206,6 +203,7 @@ def ready(lists: List[str], here: bool) -> Path:
     else:
         STAMP.unlink()  # until everything is in, the environment counts as half made
     install(python, lists)
+    write_lab_settings()
     write_stamp(dict(stamp if usable else {}, **wanted))
     return python
 
@@ -230,6 +228,15 @@ def write_stamp(stamp: Dict[str, object]) -> None:
     draft = STAMP.with_name("course.json.new")
     draft.write_text(json.dumps(stamp, indent=1), encoding="utf-8")
     draft.replace(STAMP)
+
+
+def write_lab_settings() -> None:
+    """A start shows the lecture, not questions about news and updates of JupyterLab."""
+    quiet = {"fetchNews": "false", "checkForUpdates": False}
+    settings = VENV / "share" / "jupyter" / "lab" / "settings"
+    settings.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"@jupyterlab/apputils-extension:notification": quiet})
+    (settings / "overrides.json").write_text(text, encoding="utf-8")
 
 
 def venv_python() -> Path:

@@ -164,6 +164,14 @@ def test_an_installation_that_fails_leaves_no_stamp(steps, monkeypatch):
     assert not course.STAMP.exists()
 
 
+def test_jupyterlab_asks_no_questions_at_the_start(steps):
+    course.ready(course.RUN, here=False)
+    settings = course.VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    (extension,) = json.loads(settings.read_text(encoding="utf-8")).items()
+    assert extension[0] == "@jupyterlab/apputils-extension:notification"
+    assert extension[1]["fetchNews"] == "false"
+
+
 def test_here_uses_this_python_and_installs_nothing(steps):
     assert course.ready(course.TEST, here=True) == Path(sys.executable)
     assert steps == []

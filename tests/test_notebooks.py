@@ -57,7 +57,7 @@ def found_in(notebook, path=LECTURE):
         one_cell("1\n\n2\n3\n\n4\n5\n6"),
         one_cell(outputs=[display(png="", text=ALT)]),
         one_cell(outputs=[display(png="", html=f'<img src="x" alt="{ALT} p > .05">')]),
-        one_cell(outputs=[stream("See https://example.org/home/page and a/b/tmp/c")]),
+        one_cell(outputs=[stream("See https://example.org/home/page and a/b/var/c")]),
         # an encoded picture may hold any letters
         one_cell(outputs=[display(html=f'<img alt="{ALT}" src="data:image/png;base64,+/opt/x">')]),
         new_notebook(cells=[new_markdown_cell(f"![{ALT}](picture.png)")]),
