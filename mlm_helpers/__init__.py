@@ -43,9 +43,14 @@ _WHERE = {
     "plain": "wording",
     "exercise": "checks",
     "NotYet": "checks",
+    "explore_cross_level": "explorers.cross_level_view",
+    "explore_centering": "explorers.centering_view",
+    "explore_shrinkage": "explorers.shrinkage_view",
+    "explore_refit": "explorers.refit_view",
+    "explore_probing": "explorers.probe_view",
 }
 # Reached as mlm.equations.level1(...): one name for many functions of a kind.
-_MODULES = ("equations", "wording", "vocabulary", "plots")
+_MODULES = ("equations", "wording", "vocabulary", "plots", "show")
 
 __version__ = "1.0.0"
 __all__ = ["__version__", *_WHERE]

@@ -72,13 +72,14 @@ class Explorer:
 
     title = ""
     size = (860, 350)
-    columns = "1 1 310px"
+    columns = "1 1 340px"
 
     def __init__(
         self, controls: Sequence[Control], start: Mapping[str, Any], state: Mapping[str, Any] | None
     ) -> None:
         self._controls = {c.name: c for c in controls}
-        self._start = {c.name: start[c.name] for c in controls}
+        # names without a control (a seed, a hidden truth) are part of the state all the same
+        self._start = dict(start)
         self._state: dict[str, Any] = dict(self._start)
         self._moved: str | None = None
         self._writing = False
@@ -164,7 +165,9 @@ class Explorer:
         except OSError:
             raise MLMError(f"There is no file {Path(path).name!r} to load.") from None
         except ValueError:
-            raise MLMError(f"{Path(path).name!r} is not a saved state: save() writes one.") from None
+            raise MLMError(
+                f"{Path(path).name!r} is not a saved state: save() writes one."
+            ) from None
         if not isinstance(saved, dict) or saved.get("explorer") != type(self).__name__:
             raise MLMError(
                 f"{Path(path).name!r} does not hold a state of {type(self).__name__}: load it into "
@@ -196,7 +199,7 @@ class Explorer:
         self._rows: dict[str, w.Widget] = {}
         for control in self._controls.values():
             make = self._slider_row if isinstance(control, Slider) else self._choice_row
-            self._rows[control.name] = make(control)  # type: ignore[operator, arg-type]
+            self._rows[control.name] = make(control)  # type: ignore[arg-type]
         self._buttons = {}
         for action in self.actions():
             button = w.Button(description=action.label, layout=w.Layout(width="auto"))
@@ -222,13 +225,13 @@ class Explorer:
             description=control.label,
             readout=False,
             readout_format="d" if whole else f".{control.decimals}f",
-            style={"description_width": "150px"},
+            style={"description_width": "128px"},
             layout=w.Layout(flex="1 1 auto", width="auto", min_width="0"),
         )
         slider.observe(lambda change, c=control: self._dragged(c, change["new"]), "value")
-        value = w.Label(layout=w.Layout(width="58px", margin="2px 0 2px 6px"))
+        value = w.Label(layout=w.Layout(width="52px", margin="2px 0 2px 2px"))
         self._inputs[control.name], self._values[control.name] = slider, value
-        row = w.HBox([slider, value], layout=w.Layout(flex="1 1 300px", max_width="460px"))
+        row = w.HBox([slider, value], layout=w.Layout(flex="1 1 330px", max_width="480px"))
         return row
 
     def _choice_row(self, control: Choice) -> w.Widget:
@@ -236,8 +239,8 @@ class Explorer:
             options=[(shown, value) for value, shown in control.options.items()],
             value=self._state[control.name],
             description=control.label,
-            style={"description_width": "150px"},
-            layout=w.Layout(flex="1 1 300px", max_width="460px", width="auto", min_width="0"),
+            style={"description_width": "128px"},
+            layout=w.Layout(flex="1 1 330px", max_width="480px", width="auto", min_width="0"),
         )
         box.observe(lambda change, c=control: self._chosen(c, change["new"]), "value")
         self._inputs[control.name] = box
@@ -288,6 +291,10 @@ class Explorer:
     def update(self) -> None:
         """Compute, draw and write: one move."""
         self.tables = self.compute(self._state)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Draw and write the tables there are."""
         self.draw(self.tables)
         self.picture = self.stage.png()
         self.text, self.sentence = self.words(self.tables)
@@ -311,7 +318,7 @@ class Explorer:
                 [rows, buttons, *self.extra()], layout=w.Layout(flex=self.columns, min_width="0")
             )
             right = w.VBox(
-                [self._image, self._status], layout=w.Layout(flex="1000 1 600px", min_width="0")
+                [self._image, self._status], layout=w.Layout(flex="1000 1 560px", min_width="0")
             )
             top = w.Box(
                 [left, right],

@@ -124,9 +124,7 @@ def level2_means(state: Mapping[str, Any], w: Array, m: Array) -> tuple[Array, A
     return b0, g["gamma10"] + g["gamma11"] * w + g["gamma12"] * m
 
 
-def compute(
-    state: Mapping[str, Any], cloud: Cloud, references: Mapping[str, Reference]
-) -> Tables:
+def compute(state: Mapping[str, Any], cloud: Cloud, references: Mapping[str, Reference]) -> Tables:
     """The tables of a state. ``state["truth"]``, when set, holds the parameters that the schools
     follow while the state's own γ's are a guess."""
     truth = {**state, **(state.get("truth") or {})}

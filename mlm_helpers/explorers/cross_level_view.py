@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -87,13 +88,10 @@ class CrossLevelExplorer(Explorer):
         self._m_sd = float(level2_values(largest.fit, m).std()) if m else 0.0
         self.cloud = cl.make_cloud(self.roles.two is not None, self._m_sd)
         controls = self._make_controls()
-        start = self._start_state()
-        self._truth: dict[str, float] | None = None
-        super().__init__(controls, {c.name: start[c.name] for c in controls}, None)
-        self._state["truth"] = None
-        self._start["truth"] = None
-        if state is not None:
-            self.set(state)
+        values = self._start_state()
+        self._guess: dict[str, float] = {}
+        start = {**{c.name: values[c.name] for c in controls}, "truth": None}
+        super().__init__(controls, start, state)
 
     # ---- what the fits say ---------------------------------------------------------------------
     def _read(
@@ -109,7 +107,8 @@ class CrossLevelExplorer(Explorer):
                     "example, Model 2 and Model 3."
                 )
             name = {EX1_MODEL2: "Model 2", EX1_MODEL3: "Model 3"}.get(
-                given.formula, f"fit {number + 1}" if full is not None and fit is not None else "the fit"
+                given.formula,
+                f"fit {number + 1}" if full is not None and fit is not None else "the fit",
             )
             found[mode] = roles
             self.references[mode] = cl.Reference(name, given, roles.columns)
@@ -156,7 +155,9 @@ class CrossLevelExplorer(Explorer):
         if cont:
             reach = max(2 * largest["gamma12"], 0.5 * slope / max(self._m_sd, 1e-9))
             out.append(ranged("gamma12", self._name("gamma12") + " slopes by M", 0.0, reach))
-        out.append(positive("tau00", "τ₀₀ var. of means", 2.2 * max(largest["tau00"], 0.05 * sd_y**2)))
+        out.append(
+            positive("tau00", "τ₀₀ var. of means", 2.2 * max(largest["tau00"], 0.05 * sd_y**2))
+        )
         out.append(
             positive("tau11", "τ₁₁ var. of slopes", 4 * max(largest["tau11"], 0.01 * slope**2))
         )
@@ -194,7 +195,7 @@ class CrossLevelExplorer(Explorer):
     def actions(self) -> Sequence[Action]:
         """Back to the fits' estimates, no interaction, hide and show the truth."""
         out = [
-            Action(mode, f"Back to {ref.label}'s estimates", lambda m=mode: self.back_to(m))
+            Action(mode, f"Back to {ref.label}'s estimates", partial(self.back_to, mode))
             for mode, ref in self.references.items()
         ]
         zero = "gamma11" if self.roles.two else "gamma12"
@@ -259,7 +260,13 @@ class CrossLevelExplorer(Explorer):
         self.stage.clear()
         r = self.roles
         grid = self.stage.figure.add_gridspec(
-            1, 3, width_ratios=[1.45, 1, 1], left=0.07, right=0.985, top=0.80, bottom=0.14,
+            1,
+            3,
+            width_ratios=[1.45, 1, 1],
+            left=0.07,
+            right=0.985,
+            top=0.80,
+            bottom=0.14,
             wspace=0.33,
         )
         axes = [self.stage.figure.add_subplot(grid[0, i]) for i in range(3)]
@@ -286,16 +293,29 @@ class CrossLevelExplorer(Explorer):
         self._notes = [
             move(
                 ax.text(
-                    0.98, 0.98, "", transform=ax.transAxes, fontsize=11, zorder=9, va="top",
-                    ha="right", bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.5},
+                    0.98,
+                    0.98,
+                    "",
+                    transform=ax.transAxes,
+                    fontsize=11,
+                    zorder=9,
+                    va="top",
+                    ha="right",
+                    bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.5},
                 )
             )
             for ax in axes[1:]
         ]
         handles = [self._artists[k]["average"] for k in kinds]
         self.stage.figure.legend(
-            handles, [names[k] + " average" for k in kinds], loc="upper left", ncols=2,
-            bbox_to_anchor=(0.06, 1.0), frameon=False, fontsize=10, handlelength=3,
+            handles,
+            [names[k] + " average" for k in kinds],
+            loc="upper left",
+            ncols=2,
+            bbox_to_anchor=(0.06, 1.0),
+            frameon=False,
+            fontsize=10,
+            handlelength=3,
         )
 
     def _artists_of(self, kind: float, axes: Sequence[Any], name: str) -> dict[str, Any]:
@@ -347,7 +367,7 @@ class CrossLevelExplorer(Explorer):
         for kind, artists in self._artists.items():
             mine = w == kind
             artists["cloud"].set_data(*bundle(self._x, b["b0"][mine], b["b1"][mine]))
-            a, s = averages.loc[kind, "intercept"], averages.loc[kind, "slope"]
+            a, s = averages.loc[kind].to_numpy()
             for key in ("halo", "average"):
                 artists[key].set_data(self._x, a + s * self._x)
             for p, key, value in ((0, "b0", a), (1, "b1", s)):
@@ -400,7 +420,8 @@ class CrossLevelExplorer(Explorer):
         blocks = [h.block(title, self._equations(tables))]
         if not hidden:
             reference = self.references[tables.state["mode"]]
-            where = f"{reference.fit.ngroups} {self.roles.groups}, {reference.fit.nobs} {self.roles.students}"
+            r, fit = self.roles, reference.fit
+            where = f"{fit.ngroups} {r.groups}, {fit.nobs} {r.students}"
             blocks.append(
                 h.block(f"What lmer would print for them ({where})", self._output(tables))
             )
@@ -417,17 +438,26 @@ class CrossLevelExplorer(Explorer):
         def terms(p: str, times: str = "") -> list[tuple[float, str, bool]]:
             mine = [n for n in names if n[5] == p]
             return [
-                (state[n], "&thinsp;×&thinsp;".join(v for v in (parts[n[6]], times) if v),
-                 n == self._moved)
+                (
+                    state[n],
+                    "&thinsp;×&thinsp;".join(v for v in (parts[n[6]], times) if v),
+                    n == self._moved,
+                )
                 for n in mine
             ]
 
-        u0, u1, rij = h.symbol("u", "0<i>j</i>"), h.symbol("u", "1<i>j</i>"), h.symbol("r", "<i>ij</i>")
+        u0, u1, rij = (
+            h.symbol("u", "0<i>j</i>"),
+            h.symbol("u", "1<i>j</i>"),
+            h.symbol("r", "<i>ij</i>"),
+        )
         rows = [
             (h.symbol("β", "0<i>j</i>"), h.linear(terms("0"), [u0])),
             (h.symbol("β", "1<i>j</i>"), h.linear(terms("1"), [u1])),
-            (h.symbol("Y", "<i>ij</i>"),
-             h.linear([*terms("0"), *terms("1", x)], [u0, f"{u1}&thinsp;{x}", rij])),
+            (
+                h.symbol("Y", "<i>ij</i>"),
+                h.linear([*terms("0"), *terms("1", x)], [u0, f"{u1}&thinsp;{x}", rij]),
+            ),
         ]
         return h.equations(rows)
 
@@ -435,7 +465,9 @@ class CrossLevelExplorer(Explorer):
         state = tables.state
         reference = self.references[state["mode"]]
         design = reference.fit.design
-        labels = dict(zip(reference.rows, r_order(design.columns, design.formula.variables), strict=True))
+        labels = dict(
+            zip(reference.rows, r_order(design.columns, design.formula.variables), strict=True)
+        )
         tau = [state["tau00"], state["tau11"]]
         variances = r_format([*tau, reference.fit.sigma2], 4)
         sds = r_format([math.sqrt(v) for v in [*tau, reference.fit.sigma2]], 4)
@@ -447,6 +479,7 @@ class CrossLevelExplorer(Explorer):
                 ["", self.roles.level1, variances[1], sds[1], f"{state['corr']:.2f}"],
                 ["Residual", "", variances[2], sds[2], ""],
             ],
+            left=2,
         )
         p = tables.parameters
         fixed = h.columns(
@@ -472,7 +505,9 @@ class CrossLevelExplorer(Explorer):
         if state["mode"] == cl.BOTH:
             place = f" at {r.continuous_label} {h.number(state['level2'])}"
         if len(slopes) == 1:
-            first = f"In {r.groups}{place}, one more unit of {r.x_label} goes with {up[0]} {r.units}."
+            first = (
+                f"In {r.groups}{place}, one more unit of {r.x_label} goes with {up[0]} {r.units}."
+            )
         else:
             first = (
                 f"One more unit of {r.x_label} goes with {up[0]} {r.units} in {r.many_low} and "
@@ -498,7 +533,7 @@ class CrossLevelExplorer(Explorer):
                 return f"{r.groups.capitalize()} above their kind's mean tend to have {more} lines."
             p, what = (0, "mean") if moved == "tau00" else (1, "slope")
             sd = math.sqrt(state[moved])
-            middle = tables.averages.iloc[0, p]
+            middle = float(tables.averages.to_numpy()[0, p])
             kind = r.many_low or r.groups
             return (
                 f"95% of {kind} have a {what} between {h.number(middle - 1.96 * sd)} and "

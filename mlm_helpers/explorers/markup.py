@@ -46,8 +46,9 @@ def plain_symbol(name: str) -> str:
     if not found or found[1] not in _GREEK:
         return name
     digits = found[2]
-    return _GREEK[found[1]] + ("²" if found[1] == "sigma" and digits == "2" else
-                               digits.translate(_SUBSCRIPT))
+    return _GREEK[found[1]] + (
+        "²" if found[1] == "sigma" and digits == "2" else digits.translate(_SUBSCRIPT)
+    )
 
 
 def symbol(letter: str, below: str = "") -> str:
@@ -126,13 +127,13 @@ def printed(text: str) -> str:
     )
 
 
-def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Text columns as R prints them: the first left-aligned, the others right-aligned."""
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Text columns as R prints them: the first ``left`` left-aligned, the others right-aligned."""
     table = [list(head), *[list(r) for r in rows]]
     widths = [max(len(r[k]) for r in table) for k in range(len(head))]
     return "\n".join(
         " ".join(
-            cell.ljust(w) if k == 0 else cell.rjust(w)
+            cell.ljust(w) if k < left else cell.rjust(w)
             for k, (cell, w) in enumerate(zip(r, widths, strict=True))
         ).rstrip()
         for r in table

@@ -71,13 +71,16 @@ class ProbingExplorer(Explorer):
             )
         self._m = level2_values(fit, r.continuous)
         x = level1_values(fit, r)
-        self._x = np.linspace(*np.quantile(x, [0.005, 0.995]), 25)
+        low, high = (float(v) for v in np.quantile(x, [0.005, 0.995]))
+        self._x = np.linspace(low, high, 25)
         self._regions: dict[tuple[str, int], Any] = {}
         low, high = float(self._m.min()), float(self._m.max())
         step = clean_step((high - low) / 50)
         first, last = np.ceil(low / step) * step, np.floor(high / step) * step
         controls: list[Control] = [
-            Slider("moderator", f"{r.group}'s {r.continuous_symbol}", float(first), float(last), step),
+            Slider(
+                "moderator", f"{r.group}'s {r.continuous_symbol}", float(first), float(last), step
+            ),
             Slider("level", "confidence level", 50, 99, 1, decimals=0, suffix="%"),
         ]
         start: dict[str, Any] = {"moderator": self._middle(first, last, step), "level": 95}
@@ -152,16 +155,31 @@ class ProbingExplorer(Explorer):
             right.plot([], [], "o", color=PRIVATE, ms=11, mec="white", mew=1.5, zorder=7)[0]
         )
         self._here = move(
-            right.text(0, 0, "", fontsize=11, zorder=8, va="center",
-                       bbox={"fc": "white", "ec": "none", "alpha": 0.85, "pad": 1.5})
+            right.text(
+                0,
+                0,
+                "",
+                fontsize=11,
+                zorder=8,
+                va="center",
+                bbox={"fc": "white", "ec": "none", "alpha": 0.85, "pad": 1.5},
+            )
         )
-        self._line_band = move(left.add_patch(Polygon(np.zeros((4, 2)), fc=PRIVATE, alpha=0.22, lw=0)))
+        self._line_band = move(
+            left.add_patch(Polygon(np.zeros((4, 2)), fc=PRIVATE, alpha=0.22, lw=0))
+        )
         self._line = move(left.plot([], [], color=PRIVATE, lw=3, zorder=4)[0])
         handles = [self._interval, self._along, self._bands[0]]
         names = [f"at the chosen {r.continuous_symbol}", "all along", "the slope differs from 0"]
         self.stage.figure.legend(
-            handles, names, loc="upper left", ncols=3, bbox_to_anchor=(0.06, 1.0), frameon=False,
-            fontsize=10, handlelength=2.4,
+            handles,
+            names,
+            loc="upper left",
+            ncols=3,
+            bbox_to_anchor=(0.06, 1.0),
+            frameon=False,
+            fontsize=10,
+            handlelength=2.4,
         )
 
     def _slope_limits(self) -> tuple[float, float]:
@@ -233,9 +251,7 @@ class ProbingExplorer(Explorer):
         m = h.marked(h.number(state["moderator"]), self._moved == "moderator")
         filled.append(f"({h.number(e['gamma12'])})&thinsp;×&thinsp;({m})")
         total = h.marked(h.number(tables.slope["estimate"]), self._moved == "moderator")
-        return h.equations(
-            [(left, " + ".join(general)), ("", " + ".join(filled)), ("", total)]
-        )
+        return h.equations([(left, " + ".join(general)), ("", " + ".join(filled)), ("", total)])
 
     def _output(self, tables: probe.Tables) -> str:
         s, level = tables.slope, tables.state["level"]
@@ -243,8 +259,12 @@ class ProbingExplorer(Explorer):
             ["", "Estimate", "Std. Error", "df", "t value", "Pr(>|t|)", f"{level}% interval"],
             [
                 [
-                    self.roles.level1, f"{s['estimate']:.3f}", f"{s['std_error']:.3f}",
-                    f"{s['df']:.1f}", f"{s['t']:.2f}", f"{s['p']:.3g}",
+                    self.roles.level1,
+                    f"{s['estimate']:.3f}",
+                    f"{s['std_error']:.3f}",
+                    f"{s['df']:.1f}",
+                    f"{s['t']:.2f}",
+                    f"{s['p']:.3g}",
                     f"{s['lower']:.2f} to {s['upper']:.2f}",
                 ]
             ],
@@ -267,8 +287,8 @@ class ProbingExplorer(Explorer):
         )
         return (
             f"At {r.continuous_label} {h.number(state['moderator'])}{who}, one more unit of "
-            f"{r.x_label} goes with {h.number(s['estimate'])} {r.units} ({state['level']}% interval "
-            f"{h.number(s['lower'])} to {h.number(s['upper'])}): {verdict}."
+            f"{r.x_label} goes with {h.number(s['estimate'])} {r.units} ({state['level']}% "
+            f"interval {h.number(s['lower'])} to {h.number(s['upper'])}): {verdict}."
         )
 
 

@@ -83,7 +83,11 @@ def read_roles(fit: MLMFit, vocabulary: Vocabulary | str | None = None) -> Roles
             "An explorer shows one two-valued and one continuous moderator; this model has "
             f"{', '.join(terms)}: fit a model with fewer level-2 predictors for it."
         )
-    role = {None: 0, **({two[0]: 1} if two else {}), **({rest[0]: 2} if rest else {})}
+    role: dict[str | None, int] = {
+        None: 0,
+        **({two[0]: 1} if two else {}),
+        **({rest[0]: 2} if rest else {}),
+    }
     columns = {
         f"gamma{0 if e.p == 0 else 1}{role[c.level2]}": c.column
         for e in structure.equations
@@ -173,13 +177,13 @@ def estimates(fit: MLMFit, roles: Roles) -> dict[str, float]:
     """γ's by role, τ00, τ11, their correlation and σ² of a fit."""
     gamma = dict(zip(fit.design.columns, fit.gamma.tolist(), strict=True))
     out = {name: gamma[column] for name, column in roles.columns.items()}
-    t = fit.T
-    has_slope = roles.level1 in t.index
-    has_intercept = INTERCEPT in t.index
-    tau00 = float(t.loc[INTERCEPT, INTERCEPT]) if has_intercept else 0.0
-    tau11 = float(t.loc[roles.level1, roles.level1]) if has_slope else 0.0
+    names, t = list(fit.T.index), fit.T.to_numpy()
+    has_slope, has_intercept = roles.level1 in names, INTERCEPT in names
+    s, i = (names.index(n) if n in names else 0 for n in (roles.level1, INTERCEPT))
+    tau00 = float(t[i, i]) if has_intercept else 0.0
+    tau11 = float(t[s, s]) if has_slope else 0.0
     both = has_slope and has_intercept and tau00 > 0 and tau11 > 0
-    corr = float(t.loc[INTERCEPT, roles.level1]) / math.sqrt(tau00 * tau11) if both else 0.0
+    corr = float(t[i, s]) / math.sqrt(tau00 * tau11) if both else 0.0
     return out | {"tau00": tau00, "tau11": tau11, "corr": corr, "sigma2": fit.sigma2}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,14 +18,13 @@ from matplotlib.figure import Figure
 PUBLIC, PRIVATE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#555555"
 DASHES: tuple[float, tuple[float, ...]] = (0, (5, 2))
 
-_A = TypeVar("_A", bound=Any)
-
 
 class Stage:
     """A kept figure of ``width`` x ``height`` pixels and the artists on it that move."""
 
     def __init__(self, width: int, height: int, dpi: int = 100) -> None:
-        self.figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor="white")
+        # matplotlib's own annotations know neither artists' setters nor which axes they are on
+        self.figure: Any = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor="white")
         self.canvas = FigureCanvasAgg(self.figure)
         self._moving: list[Any] = []
         self._background: Any = None
@@ -36,7 +35,7 @@ class Stage:
         self._moving.clear()
         self._background = None
 
-    def moving(self, artist: _A) -> _A:
+    def moving(self, artist: Any) -> Any:
         """Declare an artist that moves."""
         artist.set_animated(True)
         self._moving.append(artist)
