@@ -25,7 +25,7 @@ from mlm_helpers.likelihood import (
     minimise,
     starting_theta,
 )
-from mlm_helpers.moments import Moments, choose_basis, cross_products
+from mlm_helpers.moments import Basis, Moments, choose_basis, cross_products
 from mlm_helpers.structure import INTERCEPT, Structure
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ SINGULAR = 1e-4
 _FEW_GROUPS = 500
 
 
-def fit_mlm(formula: str, data: pd.DataFrame, reml: bool = True) -> MLMFit:
+def fit_mlm(formula: str, data: Any, reml: bool = True, *, progress: bool = False) -> MLMFit:
     """Fit a two-level linear model with one grouping factor.
 
     Parameters
@@ -50,9 +50,12 @@ def fit_mlm(formula: str, data: pd.DataFrame, reml: bool = True) -> MLMFit:
     formula : lmer's notation, such as ``"y ~ 1 + x + w + x:w + (1 + x | school)"``. The fixed part
         is read by formulaic; the random part may be ``(1 | g)``, ``(1 + x | g)``, ``(0 + x | g)``,
         ``(1 + x || g)`` or several uncorrelated parts with the same group.
-    data : one row per level-1 unit. Rows with a missing value in a column of the formula are left
-        out and counted in ``messages``.
+    data : one row per level-1 unit: a pandas DataFrame or, for data that do not fit in memory, a
+        Parquet file or folder, a Dask DataFrame, or chunks of frames (a list, an iterator, or a
+        function that returns an iterator). Rows with a missing value in a column of the formula
+        are left out and counted in ``messages``.
     reml : restricted maximum likelihood (default) or maximum likelihood.
+    progress : show a bar while chunks are read.
 
     Returns
     -------
@@ -63,20 +66,28 @@ def fit_mlm(formula: str, data: pd.DataFrame, reml: bool = True) -> MLMFit:
     MLMError
         One sentence that names what is wrong in the formula or the data.
     """
+    if not isinstance(data, pd.DataFrame):
+        from mlm_helpers.chunks import fit_chunks
+
+        return fit_chunks(formula, data, reml, progress)
     design = build_design(parse_formula(formula), data)
-    name = str(data.attrs.get("name", "")) if hasattr(data, "attrs") else ""
-    return _fit_design(design, reml, name)
+    return _fit_design(design, reml, str(data.attrs.get("name", "")))
 
 
 def _fit_design(design: Design, reml: bool, data_name: str) -> MLMFit:
-    _check_groups(design)
-    moments = moments_of(design)
+    _check_outcome(design)
+    return fit_moments(moments_of(design), design, reml, data_name)
+
+
+def fit_moments(moments: Moments, design: Design, reml: bool, data_name: str = "") -> MLMFit:
+    """Fit to cross-products, after the checks that they allow."""
+    _check_moments(moments, design)
     try:
         with np.errstate(all="ignore"):
             fit = MLMFit(moments, design, reml, data_name)
     except (np.linalg.LinAlgError, ValueError):  # log of a residual variance of 0
         raise _nothing_left(design) from None
-    if not fit.optimum.point.rss > 1e-10 * design.y.size:  # on the scale where y has variance 1
+    if not fit.optimum.point.rss > 1e-10 * moments.nobs:  # on the scale where y has variance 1
         raise _nothing_left(design)
     return fit
 
@@ -92,27 +103,28 @@ def _nothing_left(design: Design) -> MLMError:
 
 def moments_of(design: Design) -> Moments:
     """The cross-products of a design, in a well-conditioned basis."""
-    at_x = design.columns.index(INTERCEPT) if INTERCEPT in design.columns else None
-    at_z = design.random.index(INTERCEPT) if INTERCEPT in design.random else None
-    basis = choose_basis(
+    return cross_products(
+        design.x, design.z, design.y, design.codes, design.labels, basis_of(design)
+    )
+
+
+def basis_of(design: Design) -> Basis:
+    """Shifts and scales for the columns of a design (of all rows, or of the first chunk)."""
+    return choose_basis(
         design.x,
         design.z,
         design.y,
-        x_intercept=at_x,
+        x_intercept=design.columns.index(INTERCEPT) if INTERCEPT in design.columns else None,
         z_blocks=design.blocks,
-        z_intercept=at_z,
+        z_intercept=design.random.index(INTERCEPT) if INTERCEPT in design.random else None,
     )
-    m = cross_products(design.x, design.z, design.y, design.codes, design.labels, basis)
-    gram_check(m.ww[:-1, :-1], design.columns)
-    gram_check(m.zz.sum(axis=0), design.random)
-    return m
 
 
-def _check_groups(design: Design) -> None:
-    group, n, groups = design.formula.group, len(design.y), len(design.labels)
+def _check_moments(moments: Moments, design: Design) -> None:
+    group, n, groups = design.formula.group, moments.nobs, len(moments.labels)
     if groups < 2:
         raise MLMError(
-            f"The grouping factor {group!r} has one group, {design.labels[0]!r}: a multilevel "
+            f"The grouping factor {group!r} has one group, {moments.labels[0]!r}: a multilevel "
             "model needs several groups."
         )
     if groups == n:
@@ -130,18 +142,25 @@ def _check_groups(design: Design) -> None:
         raise MLMError(
             f"{n} rows are too few for {len(design.columns)} fixed effects: use a smaller model."
         )
+    gram_check(moments.ww[:-1, :-1], design.columns)
+    gram_check(moments.zz.sum(axis=0), design.random)
+
+
+def _check_outcome(design: Design) -> None:
     if not np.ptp(design.y) > 0:
         raise MLMError(
             f"The outcome {design.formula.outcome!r} has the same value in every row: there is "
             "nothing to explain."
         )
-    first = np.empty(groups)
-    first[design.codes] = design.y
-    if (first[design.codes] == design.y).all():
-        raise MLMError(
-            f"The outcome {design.formula.outcome!r} is the same for every row of a group of "
-            f"{group!r}: a two-level model needs an outcome that varies within groups."
-        )
+    if len(design.labels) < len(design.y):
+        first = np.empty(len(design.labels))
+        first[design.codes] = design.y
+        if (first[design.codes] == design.y).all():
+            raise MLMError(
+                f"The outcome {design.formula.outcome!r} is the same for every row of a group of "
+                f"{design.formula.group!r}: a two-level model needs an outcome that varies within "
+                "groups."
+            )
 
 
 def optimise(moments: Moments, blocks: tuple[tuple[int, ...], ...], reml: bool) -> Optimum:

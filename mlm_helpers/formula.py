@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -57,7 +57,6 @@ class ParsedFormula:
         return (*names, self.group)
 
 
-@lru_cache(maxsize=256)
 def parse_formula(text: str) -> ParsedFormula:
     """Parse an lmer formula with one grouping factor.
 
@@ -66,6 +65,13 @@ def parse_formula(text: str) -> ParsedFormula:
     MLMError
         With one sentence that says what is wrong with the formula and how to write it.
     """
+    if not isinstance(text, str):
+        raise MLMError(f"The formula must be text, {_EXAMPLE}; got {type(text).__name__}.")
+    return _parse(text)
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> ParsedFormula:
     _check_brackets(text)
     sides = text.split("~")
     if len(sides) != 2 or not sides[0].strip():
@@ -102,8 +108,6 @@ def tidy_formula(text: str) -> str:
 
 
 def _check_brackets(text: str) -> None:
-    if not isinstance(text, str):
-        raise MLMError(f"The formula must be text, {_EXAMPLE}; got {type(text).__name__}.")
     depth = 0
     for i, ch in enumerate(text):
         depth += (ch == "(") - (ch == ")")
@@ -270,6 +274,7 @@ class Design:
     dropped: Mapping[str, int]
     n_dropped: int
     spec: ModelSpec
+    keeps_rows: ClassVar[bool] = True
 
     @cached_property
     def random_specs(self) -> tuple[ModelSpec, ...]:
@@ -277,6 +282,15 @@ class Design:
         return tuple(
             _matrix(part, self.data, self.formula).model_spec for part in self.formula.random
         )
+
+    def columns_of(self, frame: pd.DataFrame) -> tuple[Array, Array, Array]:
+        """X, Z and y of other rows, by the recipe of these."""
+        x = _from_spec(self.spec, frame, self.formula)
+        if set(self.random) <= set(self.columns):
+            z = x[:, [self.columns.index(n) for n in self.random]]
+        else:
+            z = np.hstack([_from_spec(s, frame, self.formula) for s in self.random_specs])
+        return x, z, _outcome(self.formula, frame)
 
     @cached_property
     def first_rows(self) -> NDArray[np.intp]:
@@ -437,22 +451,28 @@ def _random_part(
     return list(matrix.model_spec.column_names), _values(matrix, parsed)
 
 
+def known_columns(data: Any, names: Iterable[str], group: str) -> None:
+    """Refuse data that lack one of the columns ``names`` or have it twice."""
+    columns = list(data.columns)
+    for name in names:
+        if name not in columns:
+            role = "grouping factor" if name == group else "column"
+            raise MLMError(
+                f"The data have no {role} {name!r}.{suggest(name, columns)}"
+                f" Their columns are {', '.join(map(str, columns[:12]))}"
+                f"{', ...' if len(columns) > 12 else ''}."
+            )
+        if columns.count(name) > 1:
+            raise MLMError(f"The data have more than one column {name!r}: keep one.")
+
+
 def _usable_rows(
     parsed: ParsedFormula, data: pd.DataFrame
 ) -> tuple[pd.DataFrame, dict[str, int], int]:
     if not isinstance(data, pd.DataFrame):
         raise MLMError(f"data must be a pandas DataFrame; got {type(data).__name__}.")
     names = list(parsed.variables)
-    for name in names:
-        if name not in data.columns:
-            role = "grouping factor" if name == parsed.group else "column"
-            raise MLMError(
-                f"The data have no {role} {name!r}.{suggest(name, data.columns)}"
-                f" Their columns are {', '.join(map(str, data.columns[:12]))}"
-                f"{', ...' if len(data.columns) > 12 else ''}."
-            )
-        if isinstance(data[name], pd.DataFrame):
-            raise MLMError(f"The data have more than one column {name!r}: keep one.")
+    known_columns(data, names, parsed.group)
     if not len(data):
         raise MLMError("The data have no rows: there is nothing to fit.")
     frame, dropped, n_dropped = complete_rows(data[names])
@@ -624,18 +644,28 @@ def r_order(columns: Iterable[str], variables: Iterable[str]) -> list[str]:
 
 
 def term_values(design: Design, term: str) -> Array:
-    """Values (n,) of a product term such as ``"sector"`` that is not a column by itself."""
-    out = np.ones(len(design.y))
+    """Values (n,) of a term such as ``"sector"`` that is not a column by itself."""
+    return term_of_frame(term, design.data, design.formula)
+
+
+def term_of_frame(term: str, frame: pd.DataFrame, parsed: ParsedFormula) -> Array:
+    """Values of a product of columns, functions and categories (``"region[T.South]:meanses"``)
+    for the rows of a frame."""
+    out = np.ones(len(frame))
     for factor in split_product(term):
         bracket = re.search(r"\[T?\.?([^\[\]]*)\]$", factor)
-        if factor in design.columns:
-            out = out * design.x[:, design.columns.index(factor)]
-        elif bracket:
-            raw = design.data[factor[: bracket.start()]]
+        if bracket and factor[: bracket.start()] in frame.columns:
+            raw = frame[factor[: bracket.start()]]
             out = out * (raw.astype(str) == bracket.group(1)).to_numpy(dtype=float)
+        elif bracket:
+            part = _formula(factor[: bracket.start()], factor)
+            matrix = _matrix(part, frame, parsed)
+            out = out * _values(matrix, parsed)[:, matrix.model_spec.column_names.index(factor)]
+        elif factor in frame.columns and pd.api.types.is_numeric_dtype(frame[factor]):
+            out = out * frame[factor].to_numpy(dtype=float)
         else:
             part = _formula(f"0 + {factor}", factor)
-            out = out * _values(_matrix(part, design.data, design.formula), design.formula)[:, 0]
+            out = out * _values(_matrix(part, frame, parsed), parsed)[:, 0]
     return out
 
 

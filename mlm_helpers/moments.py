@@ -13,7 +13,7 @@ regression's coefficients (``ols``), in which nothing cancels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +142,11 @@ class Moments:
         return int(self.n.sum())
 
     @property
+    def cancels(self) -> bool:
+        """True when ``within`` is so small beside ``ww`` that subtraction has lost digits."""
+        return bool(self.within[-1, -1] < 1e-3 * self.ww[-1, -1])
+
+    @property
     def p(self) -> int:
         return self.ww.shape[0] - 1
 
@@ -175,13 +180,9 @@ def cross_products(
     ols = group_regressions(zz, zw)
     ww = w.T @ w
     within = ww - np.tensordot(zw, ols, axes=([0, 1], [0, 1]))
-    if within[-1, -1] < 1e-3 * ww[-1, -1]:
-        # the subtraction has cost digits: sum the squares of what is left over instead
-        left = w
-        for a in range(q):
-            left = left - zs[:, a : a + 1] * ols[codes, a]
-        within = left.T @ left
-    return Moments(labels, n, zz, zw, ww, basis, ols, within)
+    out = Moments(labels, n, zz, zw, ww, basis, ols, within)
+    # when the groups differ so much that the subtraction costs digits, sum squares instead
+    return replace(out, within=left_over(out, x, z, y, codes)) if out.cancels else out
 
 
 def group_regressions(zz: Array, zw: Array) -> Array:
@@ -196,26 +197,31 @@ def group_regressions(zz: Array, zw: Array) -> Array:
     return vectors @ (inverse[:, :, None] * (turned @ zw))
 
 
-def add_moments(a: Moments, b: Moments) -> Moments:
-    """Add the cross-products of two chunks that were made with the same basis.
+def merge_moments(pieces: list[Moments]) -> Moments:
+    """Add the cross-products of chunks that were made with the same basis.
 
-    Groups may be split over chunks; the labels of the sum are in order of first appearance.
+    Groups may be split over chunks; the labels of the result are sorted.
     """
-    new = ~np.isin(b.labels, a.labels)
-    labels = np.concatenate([a.labels, b.labels[new]])
-    position = {label: i for i, label in enumerate(labels.tolist())}
-    at = np.array([position[label] for label in b.labels.tolist()], dtype=np.intp)
-    n, zz, zw = (_grown(v, len(labels)) for v in (a.n, a.zz, a.zw))
-    n[at] += b.n
-    zz[at] += b.zz
-    zw[at] += b.zw
-    ww = a.ww + b.ww
+    labels, inverse = np.unique(np.concatenate([m.labels for m in pieces]), return_inverse=True)
+    shape = (len(labels), len(inverse))
+    gather = sparse.csr_array((np.ones(len(inverse)), (inverse, np.arange(len(inverse)))), shape)
+
+    def total(values: list[NDArray]) -> Array:
+        stacked = np.concatenate(values).astype(float)
+        return (gather @ stacked.reshape(len(inverse), -1)).reshape(-1, *stacked.shape[1:])
+
+    n = np.rint(total([m.n for m in pieces])).astype(np.int64)
+    zz, zw = total([m.zz for m in pieces]), total([m.zw for m in pieces])
+    ww = np.sum([m.ww for m in pieces], axis=0)
     ols = group_regressions(zz, zw)
     within = ww - np.tensordot(zw, ols, axes=([0, 1], [0, 1]))
-    return Moments(labels, n, zz, zw, ww, a.basis, ols, within)
+    return Moments(labels, n, zz, zw, ww, pieces[0].basis, ols, within)
 
 
-def _grown(values: NDArray, length: int) -> NDArray:
-    out = np.zeros((length, *values.shape[1:]), dtype=values.dtype)
-    out[: len(values)] = values
-    return out
+def left_over(m: Moments, x: Array, z: Array, y: Array, codes: NDArray[np.integer]) -> Array:
+    """(p + 1, p + 1) what the groups' own regressions leave over, summed over these rows."""
+    zs, xs, ys = m.basis.apply(x, z, y)
+    left = np.column_stack([xs, ys])
+    for a in range(m.q):
+        left = left - zs[:, a : a + 1] * m.ols[codes, a]
+    return left.T @ left

@@ -22,7 +22,10 @@ _HEAD = ["Estimate", "Std. Error", "df", "t value", "Pr(>|t|)"]
 
 def summary_text(fit: MLMFit, correlation: bool = False) -> str:
     """The summary as lmerTest prints it, with digits chosen by R's rules."""
-    parts = [_title(fit), *_criterion_lines(fit), "", *_residual_lines(fit), "", "Random effects:"]
+    parts = [_title(fit), *_criterion_lines(fit), ""]
+    if fit.design.keeps_rows:
+        parts += [*_residual_lines(fit), ""]
+    parts.append("Random effects:")
     parts += _left(random_cells(fit), ["Groups", "Name", "Variance", "Std.Dev."])
     parts.append(f"Number of obs: {fit.nobs}, groups:  {fit.design.formula.group}, {fit.ngroups}")
     if fit.design.columns:
@@ -212,7 +215,6 @@ def summary_html(fit: MLMFit, marked: Sequence[str] = ()) -> str:
     width = max(len(r) for r in random)
     random = [r + [""] * (width - len(r)) for r in random]
     corr = ["Corr"] + [""] * (width - 4) if width > 3 else []
-    quantiles = residual_quantiles(fit)
     data = f", data {html.escape(fit.data_name)}" if fit.data_name else ""
     parts = [
         f"<p>Multilevel model fitted by {how}{data}: "
@@ -231,12 +233,11 @@ def summary_html(fit: MLMFit, marked: Sequence[str] = ()) -> str:
             random,
             _random_marks(fit, marked),
         ),
-        html_table(
-            "Scaled residuals",
-            ["", "Min", "1Q", "Median", "3Q", "Max"],
-            [["(y - fitted) / σ", *quantiles]],
-        ),
     ]
+    if fit.design.keeps_rows:
+        head = ["", "Min", "1Q", "Median", "3Q", "Max"]
+        cells = [["(y - fitted) / σ", *residual_quantiles(fit)]]
+        parts.append(html_table("Scaled residuals", head, cells))
     parts += [f"<p>{html.escape(m)}</p>" for m in fit.messages]
     return "\n".join(parts)
 
