@@ -1,0 +1,665 @@
+"""The lecture as a notebook, made from a template and a lesson.
+
+``templates/lecture06.md.j2`` is the one source of the lecture. A :class:`Lesson` says which data it
+is about and what their variables are called; :func:`build_lecture` fits the three models, fills
+equations, definitions, numbers and verdicts into the text, and returns the notebook, not yet run.
+
+The template is a row of cells. A line ``%% text slide`` starts one:
+
+* first word: ``text``, ``code``, or ``notes`` (for the instructor, on the speaker's screen);
+* ``slide`` / ``subslide`` / ``fragment`` / ``skip`` / ``-`` (goes on): its place in the slide show;
+* ``hide``: on the slide, the output without the code; ``explorer``: on the slide, the still picture
+  alone;
+* ``if=two`` and the like: only for lessons of which that is true (see ``Context.flags``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from mlm_helpers.errors import MLMError
+from mlm_helpers.vocabulary import Code, Predictor, Vocabulary, join_words, load_vocabulary
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from nbformat import NotebookNode
+
+    from mlm_helpers.fit import MLMFit
+
+TEMPLATES = Path(__file__).parent / "templates"
+LECTURE = "lecture06"
+NORMAL_95 = 1.959963984540054  # the intervals of the caterpillar plot
+NOTEBOOK = "lecture06_cross_level_interactions.ipynb"
+TAGS = {"hide": "hide-input", "explorer": "explorer"}
+SLIDE_TYPES = ("slide", "subslide", "fragment", "skip", "-")
+
+
+# ---- what a lecture is about ------------------------------------------------------------------
+@dataclass(frozen=True)
+class Lesson:
+    """The data of a lecture and the parts that their columns play.
+
+    Parameters
+    ----------
+    name : of the table in the notebook, a Python name such as ``ex1``.
+    data : the table, with the centered columns in it.
+    vocabulary : the words for its columns.
+    loading : lines of code that make ``name`` in the notebook, after ``import mlm_helpers as mlm``.
+    predictor : the level-1 predictor, centered within groups (``famsesc``).
+    moderator : the level-2 predictor with codes or categories that Model 2 adds (``sector``).
+    second : the continuous level-2 predictor that Model 3 adds (``schsesgdm``).
+    about : a sentence or two on where the data come from.
+    words : the notebook's name for the vocabulary, ``""`` when the package ships it.
+    course, title, topic : for the first slide.
+    next_step : Markdown for the last slide, where students go from here.
+    notes : further sentences for the instructor, by slide number.
+    """
+
+    name: str
+    data: pd.DataFrame
+    vocabulary: Vocabulary
+    loading: str
+    predictor: str
+    moderator: str
+    second: str
+    about: str
+    words: str = ""
+    course: str = "Multilevel analysis"
+    title: str = "Lecture 6"
+    topic: str = "Cross-Level Interactions"
+    next_step: str = ""
+    notes: dict[int, str] = field(default_factory=dict)
+
+
+def shipped_lesson(name: str, data: pd.DataFrame | None = None) -> Lesson:
+    """The lesson on a data set that comes with the course: ``"ex1"`` or ``"hsb82"``.
+
+    ``data`` takes the place of the shipped table (with the same columns).
+    """
+    if name not in _SHIPPED:
+        raise MLMError(f"There is no lesson {name!r}; there are {' and '.join(_SHIPPED)}.")
+    return _SHIPPED[name](data)
+
+
+def _ex1(data: pd.DataFrame | None) -> Lesson:
+    from mlm_helpers.datasets import load_dataset
+
+    return Lesson(
+        name="ex1",
+        data=load_dataset("ex1") if data is None else data,
+        vocabulary=load_vocabulary("ex1"),
+        loading='ex1 = mlm.load_dataset("ex1")',
+        predictor="famsesc",
+        moderator="sector",
+        second="schsesgdm",
+        about=(
+            "Reading scores at the end of grade 1. The rows are **synthetic**: no row is a child. "
+            "They were built so that every number of the lecture comes out as it did with the data "
+            'of the ECLS-K:2011 study, which may not be passed on. `mlm.codebook("ex1")` tells '
+            "more."
+        ),
+        course="EDUC 231D · Advanced Quantitative Methods: Multilevel Analysis",
+        title="Lecture 6",
+        next_step=(
+            "Walkthrough #2 takes you through all of this on your own keyboard, one step at a "
+            "time: `walkthroughs/walkthrough02_random_intercepts_and_slopes.ipynb`. Then the "
+            "exercises of this lecture answer you at once: open the folder `exercises`."
+        ),
+        notes={23: "The printed deck calls `summary(m2)` on this slide; it means `m3`. "},
+    )
+
+
+def _hsb82(data: pd.DataFrame | None) -> Lesson:
+    from mlm_helpers.centering import center_within
+    from mlm_helpers.datasets import load_dataset
+
+    if data is None:
+        data = load_dataset("hsb82")
+        data["cses"] = center_within(data, "ses", "school")
+    return Lesson(
+        name="hsb",
+        data=data,
+        vocabulary=load_vocabulary("hsb82"),
+        loading=(
+            'hsb = mlm.load_dataset("hsb82")\nhsb["cses"] = mlm.center_within(hsb, "ses", "school")'
+        ),
+        predictor="cses",
+        moderator="sector",
+        second="meanses",
+        about=(
+            "Mathematics scores from High School and Beyond (1982), the data of Raudenbush & Bryk "
+            '(2002). `mlm.codebook("hsb82")` tells more.'
+        ),
+        next_step="The walkthrough on the same data: the folder `walkthroughs`.",
+    )
+
+
+_SHIPPED: dict[str, Callable[[Any], Lesson]] = {"ex1": _ex1, "hsb82": _hsb82}
+
+
+# ---- the notebook -----------------------------------------------------------------------------
+def build_lecture(lesson: Lesson) -> NotebookNode:
+    """The lecture on a lesson's data, as a notebook that has not been run.
+
+    Raises
+    ------
+    MLMError
+        When a column cannot play its part, in a sentence that names it.
+    """
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+    context = Context(lesson)
+    cells, number, within = [], 0, 0
+    for cell in _cells((TEMPLATES / f"{LECTURE}.md.j2").read_text(encoding="utf-8")):
+        if not all(context.flags[name] for name in cell.conditions):
+            continue
+        if cell.slide == "slide":
+            number, within = number + 1, 0
+        within += 1
+        source = context.render(cell)
+        metadata: dict[str, Any] = {"slideshow": {"slide_type": cell.slide}}
+        if cell.tags:
+            metadata["tags"] = list(cell.tags)
+        new = new_code_cell if cell.kind == "code" else new_markdown_cell
+        cells.append(new(source, metadata=metadata, id=f"slide{number:02d}-{within:02d}"))
+    return new_notebook(cells=cells, metadata={"title": f"{lesson.title}: {lesson.topic}"})
+
+
+def write_lecture(lesson: Lesson, path: Path, run: bool = True) -> Path:
+    """Build the lecture, run it in the folder of ``path``, and store it there."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = build_lecture(lesson)
+    if run:
+        NotebookClient(
+            notebook,
+            timeout=600,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path.parent)}},
+            record_timing=False,
+            store_widget_state=False,
+        ).execute()
+    nbformat.write(notebook, path)
+    return path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``lecture``."""
+    parser.add_argument("lesson", nargs="?", default="ex1", choices=list(_SHIPPED))
+    parser.add_argument("--out", type=Path, default=Path("lectures"), help="folder to write to")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the lecture on a shipped lesson, executed."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = write_lecture(shipped_lesson(options.lesson), options.out / NOTEBOOK)
+    print(f"{path} written")
+    return 0
+
+
+# ---- the template -----------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the template, before it is filled in."""
+
+    kind: str
+    slide: str
+    tags: tuple[str, ...]
+    conditions: tuple[str, ...]
+    text: str
+    line: int
+
+
+def _cells(template: str) -> Iterator[Cell]:
+    head: tuple[list[str], int] | None = None
+    body: list[str] = []
+    for number, line in enumerate([*template.splitlines(), "%% end"], start=1):
+        if not line.startswith("%% "):
+            body.append(line)
+            continue
+        if head is not None:
+            yield _cell(*head, "\n".join(body).strip("\n"))
+        head, body = (line.split()[1:], number), []
+
+
+def _cell(words: list[str], line: int, text: str) -> Cell:
+    kind, *rest = words
+    tags = [name for word, name in TAGS.items() if word in rest]
+    conditions = tuple(w.removeprefix("if=") for w in rest if w.startswith("if="))
+    slide = next((w for w in rest if w in SLIDE_TYPES), "-")
+    if kind == "notes":
+        tags, slide = ["instructor"], "notes"
+    return Cell(kind, slide, tuple(tags), conditions, text, line)
+
+
+class Raw(str):
+    """Text that goes into a cell as it is: code, LaTeX, Markdown made here."""
+
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|$~#])")
+
+
+def escape(value: object) -> str:
+    """A word of the vocabulary for Markdown; what is already Markdown or a number stays."""
+    if isinstance(value, str) and not isinstance(value, Raw):
+        return _MARKDOWN.sub(r"\\\1", value)
+    return str(value)
+
+
+# ---- what the template can say ------------------------------------------------------------------
+class Context:
+    """The names that the template uses, for one lesson. Fits are made when first asked for."""
+
+    def __init__(self, lesson: Lesson):
+        self.lesson = lesson
+        lesson.vocabulary.check(lesson.data)
+        self.v = self.m3_words
+        self.x = self.v.predictor(lesson.predictor)
+        self.w = self.v.predictor(lesson.moderator)
+        self.m = self.v.predictor(lesson.second)
+        if not self.w.codes:
+            raise MLMError(
+                f"The moderator {self.w.column!r} has no codes: Model 2 compares kinds of "
+                f"{self.v.group.many}, so name them under [predictors.{self.w.column}.codes]."
+            )
+        self.two = len(self.w.codes) == 2
+
+    # -- the models
+    @cached_property
+    def formulas(self) -> dict[str, str]:
+        """The lecture's formulas, written as on its slides."""
+        y, x, w, m, g = (
+            _quoted_name(c)
+            for c in (
+                self.lesson.vocabulary.outcome.column,
+                self.lesson.predictor,
+                self.lesson.moderator,
+                self.lesson.second,
+                self.lesson.vocabulary.group_column,
+            )
+        )
+        random = f"(1 + {x} | {g})"
+        fixed = f"{y} ~ 1 + {w} + {m} + {x} + {w} * {x} + {m} * {x}"
+        return {
+            "m1": f"{y} ~ 1 + {x} + {random}",
+            "m1_ri": f"{y} ~ 1 + {x} + (1 | {g})",
+            "m2": f"{y} ~ 1 + {x} + {w} + {w} * {x} + {random}",
+            "m3": f"{fixed} + {random}",
+            "m3_ri": f"{fixed} + (1 | {g})",
+            "both": f"{y} ~ 1 + {x} + {m} + {random}",
+            "m3_fixed": fixed,
+            "random": random,
+        }
+
+    def fit(self, name: str) -> MLMFit:
+        """One of the lecture's models, fitted once."""
+        from mlm_helpers.fit import fit_mlm
+
+        if name not in self._fits:
+            self._fits[name] = fit_mlm(self.formulas[name], self.lesson.data)
+        return self._fits[name]
+
+    @cached_property
+    def _fits(self) -> dict[str, MLMFit]:
+        return {}
+
+    @cached_property
+    def m3_words(self) -> Vocabulary:
+        """The vocabulary, complete with what the data show."""
+        from mlm_helpers.vocabulary import words_for
+
+        return words_for(self.fit("m3"), self.lesson.vocabulary)[1]
+
+    @property
+    def flags(self) -> dict[str, bool]:
+        """What a cell may depend on."""
+        contextual = self.m.mean_of is not None and self.m.mean_of == self.x.base
+        return {
+            "two": self.two,
+            "several": not self.two,
+            "contextual": contextual,
+            "apart": not contextual,
+        }
+
+    # -- filling in
+    def render(self, cell: Cell) -> str:
+        """The cell's text, filled in. In text, not in code, words are escaped for Markdown."""
+        environment = self._code if cell.kind == "code" else self._text
+        try:
+            return environment.from_string(cell.text).render(self.names).strip()
+        except MLMError:
+            raise
+        except Exception as error:
+            where = f"the template's cell at line {cell.line}"
+            raise RuntimeError(f"{where} cannot be filled in: {error}") from error
+
+    @cached_property
+    def _text(self) -> Any:
+        return self._environment(escape)
+
+    @cached_property
+    def _code(self) -> Any:
+        return self._environment(str)
+
+    @staticmethod
+    def _environment(finalize: Callable[[Any], str]) -> Any:
+        from jinja2 import Environment, StrictUndefined
+
+        made = Environment(undefined=StrictUndefined, finalize=finalize, keep_trailing_newline=True)
+        made.filters |= {"cap": capital, "size": size, "higher": higher}
+        return made
+
+    @cached_property
+    def names(self) -> dict[str, Any]:
+        """Everything that the template may use."""
+        fits = {name: self.fit(name) for name in ("m1", "m2", "m3")}
+        return {
+            **fits,
+            **self._words(),
+            **self._formula_names(),
+            **self._symbols(),
+            **self._numbers(),
+            **self._functions(),
+        }
+
+    def _words(self) -> dict[str, Any]:
+        lesson, v, w = self.lesson, self.v, self.w
+        low, high = (w.codes[0], w.codes[-1])
+        vocabulary = f", vocabulary={lesson.words}" if lesson.words else ""
+        labels = f", labels={lesson.words}" if lesson.words else ""
+        return {
+            "course": lesson.course,
+            "lecture": lesson.title,
+            "topic": lesson.topic,
+            "about": Raw(lesson.about),
+            "next_step": Raw(lesson.next_step),
+            "name": Raw(lesson.name),
+            "loading": Raw(lesson.loading),
+            "words": Raw(vocabulary),
+            "labels": Raw(labels),
+            "y": v.outcome,
+            "unit": v.unit,
+            "group": v.group,
+            "x": self.x,
+            "w": SimpleNamespace(**{**vars(w), "low": low, "high": high}),
+            "m": self.m,
+            "two": self.two,
+            "slope": self.x.slope or f"slope of {self.x.label}",
+            "columns": self._columns(),
+            "g": v.group_column,
+            "w_counts": self._counts(),
+            "w_coding": Raw(self._coding()),
+            "who": Raw(self._who(low)),
+            "others": join_words([self._who(c) for c in w.codes[1:]]),
+            "m_zero": self._zero(),
+            "m_centering": Raw(self._centering()),
+            "note": {n: Raw(t) for n, t in lesson.notes.items()},
+        }
+
+    def _formula_names(self) -> dict[str, Any]:
+        f = self.formulas
+        return {
+            "f": {k: Raw(t) for k, t in f.items()},
+            "r": {k: Raw(_r_call(t)) for k, t in f.items()},
+            "q": {
+                k: Raw(_quoted_name(c))
+                for k, c in (
+                    ("x", self.x.column),
+                    ("w", self.w.column),
+                    ("m", self.m.column),
+                    ("g", self.v.group_column),
+                )
+            },
+        }
+
+    # -- symbols
+    def _of(self, model: str, p: int, variable: str | None) -> tuple[str, ...]:
+        """Symbols of the γ's of β_p that belong to one level-2 variable (None: γ_p0)."""
+        from mlm_helpers.vocabulary import factors_of
+
+        s = self.fit(model).structure
+        out = []
+        for c in s.coefficients:
+            if c.p != p:
+                continue
+            keys = [f.key for f in factors_of(c.level2, s)] if c.level2 else [None]
+            if keys == [variable]:
+                out.append(c.symbol)
+        return tuple(out)
+
+    def _symbols(self) -> dict[str, Any]:
+        w, m = self.w.column, self.m.column
+        return {
+            "w0": self._of("m2", 0, w),
+            "w1": self._of("m2", 1, w),
+            "w0_3": self._of("m3", 0, w),
+            "w1_3": self._of("m3", 1, w),
+            "m0": self._of("m3", 0, m),
+            "m1s": self._of("m3", 1, m),
+            "n_cross": len(self._of("m3", 1, w)) + len(self._of("m3", 1, m)),
+        }
+
+    # -- numbers
+    def _numbers(self) -> dict[str, Any]:
+        from mlm_helpers.inference import compare
+        from mlm_helpers.probing import contextual_effect
+        from mlm_helpers.residuals import eb_by, reliabilities
+        from mlm_helpers.variance import variance_explained
+
+        m1, m2, m3 = (self.fit(k) for k in ("m1", "m2", "m3"))
+        means = eb_by(m1, self.w.column, self.lesson.data)["mean"].unstack()
+        gaps = (means.iloc[:, -1] - means.iloc[:, 0]).to_list()
+        reliable = reliabilities(m1).mean()
+        out = {
+            "n_rows": m1.nobs,
+            "n_groups": m1.ngroups,
+            "per_group": m1.nobs / m1.ngroups,
+            "gap0": gaps[0],
+            "gap1": gaps[1],
+            "lambda0": float(reliable["lambda0"]),
+            "lambda1": float(reliable["lambda1"]),
+            "guesses": _guesses(abs(float(m1.fixed_effects["estimate"].iloc[1]))),
+            "b1": m1.coefficients["b1"],
+            "clear": {u: _leaves_out_zero(m3, u) for u in ("u0", "u1")},
+            "ve2": variance_explained(m1, m2)["explained"],
+            "ve3": variance_explained(m1, m3)["explained"],
+            "ve3left": 100 * (1 - variance_explained(m1, m3)["explained"]["tau11"]),
+            "cmp1": compare(self.fit("m1_ri"), m1).table.iloc[1],
+            "cmp3": compare(self.fit("m3_ri"), m3).table.iloc[1],
+        }
+        if self.flags["contextual"]:
+            both = contextual_effect(self.fit("both"), self.x.column, self.m.column)["estimate"]
+            in_m3 = contextual_effect(m3, self.x.column, self.m.column)["estimate"]
+            out |= {"ctx": both, "ctx3": float(in_m3["contextual"])}
+        return out
+
+    # -- functions
+    def _functions(self) -> dict[str, Any]:
+        from mlm_helpers import equations as eq
+        from mlm_helpers.wording import define, number, p_value, plain, say
+
+        v = self.lesson.vocabulary
+        drawn = {
+            f.__name__: lambda fit, highlight=(), f=f: Raw(f(fit, v, highlight=highlight))
+            for f in (eq.level1, eq.level2, eq.distributions, eq.combined)
+        }
+        return {
+            "eq": SimpleNamespace(**drawn),
+            "D": lambda fit, s, note=False: define(fit, s, v, note=note),
+            "S": lambda fit, s: say(fit, s, v),
+            "P": lambda fit, s: plain(fit, s, v),
+            "n": lambda value, decimals=2: Raw(number(float(value), decimals)),
+            "p": lambda value: Raw(p_value(float(value))),
+            "est": self.estimate,
+            "sig": lambda fit, s: self.row(fit, s)["p"] < 0.05,
+            "pval": lambda fit, s: float(self.row(fit, s)["p"]),
+            "pct": lambda table, key: Raw(number(100 * float(table[key]), 1)),
+            "tex": lambda s: Raw(tex(s)),
+            "tex_list": lambda symbols: Raw(join_words([f"${tex(s)}$" for s in symbols])),
+            "quoted": lambda symbols: Raw(", ".join(f'"{s}"' for s in symbols)),
+            "raw": Raw,
+            "lrt": self.likelihood_ratio,
+            "became": self.became,
+            "lost": lambda part, whole: Raw(f"{100 * (1 - part / whole):.0f}%"),
+            "symbols": self.equation_symbols,
+            "lit": self.equation_symbols,
+        }
+
+    @staticmethod
+    def row(fit: MLMFit, symbol: str) -> pd.Series:
+        """The row of a γ in the table of fixed effects."""
+        return fit.fixed_effects.loc[fit.structure.coefficient(symbol).column]
+
+    def estimate(self, fit: MLMFit, symbol: str) -> float:
+        """An estimate by symbol."""
+        from mlm_helpers.equations import estimates
+
+        return estimates(fit)[symbol]
+
+    @staticmethod
+    def equation_symbols(fit: MLMFit, p: int) -> tuple[str, ...]:
+        """γ's, u and τ of one level-2 equation."""
+        e = next(e for e in fit.structure.equations if e.p == p)
+        return (*(c.symbol for c in e.coefficients), f"u{p}", f"tau{p}{p}")
+
+    # -- sentences
+    @staticmethod
+    def likelihood_ratio(row: pd.Series) -> str:
+        """A likelihood-ratio test with both of its p-values."""
+        from mlm_helpers.wording import p_value
+
+        return Raw(
+            f"χ² = {row['Chisq']:.2f} on {int(row['Df'])} df: {p_value(row['p'])}, or "
+            f"{p_value(row['p_boundary'])} if the boundary is taken into account."
+        )
+
+    def became(self, before: float, after: float) -> str:
+        """What became of a difference of Model 2 when the second moderator came in."""
+        m = self.m.label
+        if before * after < 0:
+            return f"It turned round: it was a difference in {m}."
+        share = after / before
+        if share < 0.25:
+            return f"Nearly all of it was a difference in {m}."
+        if share < 0.75:
+            return f"A good part of it was a difference in {m}."
+        if share <= 1.25:
+            return f"It is not explained by {m}."
+        return f"It is larger between {self.v.group.many} alike in {m}."
+
+    def _columns(self) -> list[SimpleNamespace]:
+        v, x, m = self.v, self.x, self.m
+        rows = [(v.group_column, f"the {v.group.one}", "")]
+        rows.append((v.outcome.column, v.outcome.label, f"1, {v.unit.one}"))
+        within = f", from the {v.group.one}'s mean" if x.centered == "group" else ""
+        rows.append((x.column, x.label + within, f"1, {v.unit.one}"))
+        rows.append((self.w.column, self.w.label + f" ({self._codes()})", f"2, {v.group.one}"))
+        grand = ", from its grand mean" if m.centered == "grand" else ""
+        rows.append((m.column, m.label + grand, f"2, {v.group.one}"))
+        return [SimpleNamespace(column=c, what=what, where=where) for c, what, where in rows]
+
+    def _codes(self) -> str:
+        if any(c.number is None for c in self.w.codes):
+            return ", ".join(c.name for c in self.w.codes)
+        return ", ".join(f"{c.value} {c.name}" for c in self.w.codes)
+
+    def _counts(self) -> str:
+        kinds = self.lesson.data.groupby(self.v.group_column, observed=True)[self.w.column].first()
+        counted = [(int((kinds.map(self.w.code) == c).sum()), c.many) for c in self.w.codes]
+        return join_words([f"{n} {many}" for n, many in counted])
+
+    def _coding(self) -> str:
+        w = self.w
+        if self.two and all(c.number is not None for c in w.codes):
+            parts = [f"{c.value} for {escape(c.many)}" for c in sorted(w.codes, key=_code_number)]
+            return f"`{w.column}` is {join_words(parts)}."
+        return (
+            f"`{w.column}` has {len(w.codes)} categories, so it enters as {len(w.codes) - 1} "
+            f"comparisons with {escape(self._reference().many)}."
+        )
+
+    def _reference(self) -> Code:
+        return self.w.codes[0]
+
+    def _zero(self) -> str:
+        """Where the second moderator is 0."""
+        from mlm_helpers.wording import Reader
+
+        reader = Reader(self.fit("m3").structure, self.v)
+        return str(reader.zero(reader.parts(self.m.column)[0])[1])
+
+    def _who(self, code: Code) -> str:
+        return f"{code.one} with {self._zero()}"
+
+    def _centering(self) -> str:
+        g, m = self.v.group, self.m
+        if m.centered != "grand":
+            return f"Every other parameter now holds for {g.many} with {escape(self._zero())}."
+        return (
+            f"{capital(escape(m.label))} is centered on its grand mean, the mean over all "
+            f"{self.v.unit.many} (each {g.one} counts as often as it has {self.v.unit.many}), not "
+            f"over {g.many}. So 0 stands for {escape(self._zero())}, and that is where every other "
+            "parameter holds."
+        )
+
+
+def _guesses(truth: float) -> list[str]:
+    """Three answers to choose from, each with one figure; the second is about right."""
+    return [f"{float(f'{truth * k:.0e}'):g}" for k in (0.25, 1, 3)]
+
+
+def _leaves_out_zero(fit: MLMFit, name: str) -> int:
+    """For how many groups the 95% interval of an EB residual does not contain 0."""
+    eb = fit.random_effects
+    return int((eb[name].abs() > NORMAL_95 * eb[f"{name}_sd"]).sum())
+
+
+def _code_number(code: Code) -> float:
+    return code.number if code.number is not None else 0.0
+
+
+def _quoted_name(column: str) -> str:
+    """A column's name in a formula."""
+    return column if column.isidentifier() else f"`{column}`"
+
+
+def _r_call(formula: str) -> str:
+    """A formula broken into lines as the slides do."""
+    left, bar, right = formula.rpartition(" + (")
+    return f"{left}\n           + ({right}" if bar else formula
+
+
+def tex(symbol: str) -> str:
+    """``gamma11`` as LaTeX."""
+    found = re.fullmatch(r"(gamma|tau|beta|u)([\d,]+)", symbol)
+    if found is None:
+        return {"r": "r_{ij}", "sigma2": r"\sigma^2"}[symbol]
+    head = "u" if found[1] == "u" else "\\" + found[1]
+    return f"{head}_{{{found[2]}{'j' if found[1] in ('beta', 'u') else ''}}}"
+
+
+def capital(text: str) -> str:
+    """With a capital first letter; the rest stays."""
+    made = text[:1].upper() + text[1:]
+    return Raw(made) if isinstance(text, Raw) else made
+
+
+def size(text: str) -> str:
+    """A printed number without its sign."""
+    return Raw(str(text).lstrip("−-"))
+
+
+def higher(value: float) -> str:
+    """``"higher"`` or ``"lower"``."""
+    return Raw("higher" if value > 0 else "lower")
+
+
+__all__ = ["Context", "Lesson", "Predictor", "build_lecture", "shipped_lesson", "write_lecture"]
