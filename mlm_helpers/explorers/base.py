@@ -86,7 +86,7 @@ class Explorer:
         self.stage = Stage(*self.size)
         self._make_widgets()
         if state is not None:
-            self._take(state)
+            self._take(_mapping(state))
         self._place()
         self.arrange()
         self.update()
@@ -141,7 +141,7 @@ class Explorer:
     def set(self, values: Mapping[str, Any] | None = None, **named: Any) -> None:
         """Move several controls at once, then draw once."""
         before = dict(self._state)
-        self._take({**(values or {}), **named})
+        self._take({**_mapping(values if values is not None else {}), **named})
         changed = [n for n in self._state if self._state[n] != before.get(n)]
         self._moved = changed[0] if len(changed) == 1 else None
         self._place()
@@ -176,8 +176,6 @@ class Explorer:
         self.set(saved["state"])
 
     def _take(self, values: Mapping[str, Any]) -> None:
-        if not isinstance(values, Mapping):
-            raise MLMError(f"The state must be a dict such as explorer.state; got {values!r}.")
         checked = {}
         for name, value in values.items():
             if name not in self._state:
@@ -380,3 +378,9 @@ class Explorer:
                 if part is not None and hasattr(part, "close"):
                     part.close()
             item.close()
+
+
+def _mapping(values: Any) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise MLMError(f"The state must be a dict such as explorer.state; got {values!r}.")
+    return values

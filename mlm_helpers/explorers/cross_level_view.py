@@ -203,6 +203,17 @@ class CrossLevelExplorer(Explorer):
         out.append(Action("hide", "Hide the truth", self.hide_or_show))
         return out
 
+    def _chosen(self, control: Choice, value: str) -> None:
+        """Other moderators are another model: go to its own estimates."""
+        if not self._writing and value != self._state[control.name]:
+            self.back_to(value)
+
+    def update(self) -> None:
+        """One move; the button says what it would do next."""
+        hidden = self._state["truth"] is not None
+        self._buttons["hide"].description = "Show the truth" if hidden else "Hide the truth"
+        super().update()
+
     def back_to(self, mode: str) -> None:
         """Every parameter at the estimate of the fit of this mode."""
         values = {n: v for n, v in self._estimates[mode].items() if n in self._controls}

@@ -147,7 +147,7 @@ class Page:
         self.page = browser.new_page(viewport={"width": width, "height": 900})
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(f"{address}/lab/tree/{notebook}")
+        self.page.goto(f"{address}/lab/tree/{notebook}?reset")
         self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context")
         self.page.evaluate("() => window.jupyterapp.restored")
         self.command("application:set-mode", {"mode": "single-document"})
