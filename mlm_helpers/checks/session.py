@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlm_helpers.checks.cells import answers_assigned, describe_error
 from mlm_helpers.checks.plain import MISSING, Plain, to_plain
 from mlm_helpers.checks.questions import Question, Verdict
 from mlm_helpers.errors import MLMError, suggest
@@ -165,14 +165,6 @@ def _namespace() -> Mapping[str, Any]:
     return shell.user_ns if shell else vars(sys.modules["__main__"])
 
 
-_ANSWER = re.compile(r"^\s*(answer_\w+)\s*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
-
-
-def answers_assigned(source: str) -> list[str]:
-    """The answer variables that a cell assigns."""
-    return list(dict.fromkeys(_ANSWER.findall(source)))
-
-
 def _watch_crashes() -> dict[str, str]:
     """Remember which answer cell stopped with an error, so that the check can point at it; an
     earlier answer of the same cell is forgotten."""
@@ -197,16 +189,3 @@ def _watch_crashes() -> dict[str, str]:
 
     shell.events.register("post_run_cell", after)
     return crashes
-
-
-def describe_error(error: BaseException) -> str:
-    """An exception of a student's cell in one line: its type, its line, its text."""
-    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
-    if line is None:
-        frames = traceback.extract_tb(error.__traceback__)
-        cell = [f for f in frames if "ipykernel" in f.filename or f.filename.startswith("<")]
-        line = cell[-1].lineno if cell else None
-    where = f" in line {line}" if line else ""
-    text = " ".join(str(error).split())
-    text = text if len(text) <= 160 else text[:157] + "..."
-    return f"{type(error).__name__}{where}" + (f" ({text})" if text else "")

@@ -1,0 +1,132 @@
+"""Make the student notebooks from the solutions.
+
+A solution notebook is the only file that is edited. Its cells carry tags:
+
+* ``answer``: the model solution; students get its leading comment and ``answer_... = ...``
+* ``check``: keeps its stored output, the line of a right answer, which nbval compares
+* ``hint``: loses its output, so that hints are read on request
+* ``solution``: for instructors only; left out
+
+Everything else is kept with its output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from mlm_helpers.checks.cells import answers_assigned
+from mlm_helpers.errors import MLMError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``build``."""
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; fail when a student notebook is not what its solution makes",
+    )
+    parser.add_argument("--exercises", type=Path, help="the folder that holds solutions/")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build or compare every student notebook."""
+    folder = exercises_folder(options.exercises)
+    stale = []
+    for source, target in pairs(folder):
+        made = text_of(student_notebook(nbformat.read(source, as_version=4)))
+        there = target.read_text(encoding="utf-8") if target.exists() else ""
+        if made == there:
+            continue
+        stale.append(target.name)
+        if not options.check:
+            target.write_text(made, encoding="utf-8", newline="\n")
+            print(f"{target.name} written")
+    if options.check and stale:
+        print(f"Out of date: {', '.join(stale)}. Run python -m mlm_helpers.authoring build.")
+        return 1
+    if not stale:
+        print("All student notebooks are up to date.")
+    return 0
+
+
+def exercises_folder(given: Path | None = None) -> Path:
+    """The folder of the exercises: the one given, or the course's own.
+
+    Raises
+    ------
+    MLMError
+        If it has no folder ``solutions`` with notebooks.
+    """
+    import mlm_helpers
+
+    default = Path(mlm_helpers.__file__).resolve().parent.parent / "exercises"
+    folder = default if given is None else given
+    if not any((folder / "solutions").glob("*.ipynb")):
+        raise MLMError(f"There are no notebooks in {(folder / 'solutions').as_posix()!r}.")
+    return folder
+
+
+def pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Each solution with the student notebook it makes."""
+    for source in sorted((folder / "solutions").glob("*.ipynb")):
+        yield source, folder / source.name
+
+
+def student_notebook(solution: NotebookNode) -> NotebookNode:
+    """What students get.
+
+    Raises
+    ------
+    MLMError
+        If a cell tagged ``answer`` does not assign exactly one ``answer_...`` variable.
+    """
+    out = copy.deepcopy(solution)
+    out.cells = [c for c in out.cells if "solution" not in tags(c)]
+    number = 0
+    for cell in out.cells:
+        if cell.cell_type != "code":
+            continue
+        number += 1
+        cell.execution_count = number
+        if "answer" in tags(cell):
+            cell.source = stub(cell)
+        if tags(cell) & {"answer", "hint"}:
+            cell.outputs = []
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = number
+    return out
+
+
+def stub(cell: NotebookNode) -> str:
+    """An answer cell without its answer."""
+    lines = cell.source.splitlines()
+    names = answers_assigned(cell.source)
+    if len(names) != 1:
+        raise MLMError(
+            f"The answer cell {cell.get('id', '?')!r} has to assign one answer_... variable; it "
+            f"assigns {len(names)}."
+        )
+    comments = []
+    for line in lines:
+        if not line.startswith("#"):
+            break
+        comments.append(line)
+    return "\n".join([*comments, f"{names[0]} = ..."])
+
+
+def tags(cell: NotebookNode) -> set[str]:
+    """The tags of a cell."""
+    return set(cell.metadata.get("tags", []))
+
+
+def text_of(notebook: NotebookNode) -> str:
+    """A notebook as it is stored."""
+    text = nbformat.writes(notebook)
+    return text if text.endswith("\n") else text + "\n"
