@@ -125,7 +125,7 @@ def _read_stata(file: Path, options: Mapping[str, Any]) -> pd.DataFrame:
     from pandas.io.stata import StataReader
 
     with StataReader(file, **{"convert_categoricals": False, **options}) as reader:
-        data = reader.read()  # type: ignore[attr-defined]
+        data = reader.read()
         labels = reader.variable_labels()
         values = reader.value_labels()
     data.attrs["labels"] = {k: v for k, v in labels.items() if v}
