@@ -316,7 +316,11 @@ def _random_rows(
             values.setdefault(pair, {})[k] = float(row[column])
             symbols.setdefault(pair, set()).add(str(symbol))
             labels[pair] = _random_label(pair, reader, random)
-    what = "Variances and covariances" if random == "variance" else "Standard deviations"
+    pairs = any(second for _, second in values)
+    if random == "variance":
+        what = "Variances and covariances" if pairs else "Variances"
+    else:
+        what = "Standard deviations and correlations" if pairs else "Standard deviations"
     rows = [Row(f"{what} between {many}", heading=True)]
     order = sorted(values, key=lambda pair: (bool(pair[1]), list(values).index(pair)))
     for pair in order:
