@@ -273,7 +273,7 @@ def _glossary(pairs: Sequence[tuple[str, str]]) -> Shown:
         for s, said in pairs
     )
     text = "\n".join(f"{s}: {said}" for s, said in pairs)
-    return Shown(f"<table><tbody>{rows}</tbody></table>", text)
+    return Shown(f'<table class="sentences"><tbody>{rows}</tbody></table>', text)
 
 
 def _shown_table(

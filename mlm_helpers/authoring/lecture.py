@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 LECTURE = "lecture06"
+R_WIDTH = 62
 NORMAL_95 = 1.959963984540054  # the intervals of the caterpillar plot
 NOTEBOOK = "lecture06_cross_level_interactions.ipynb"
 TAGS = {"hide": "hide-input", "explorer": "explorer"}
@@ -397,6 +398,7 @@ class Context:
             "g": v.group_column,
             "w_counts": self._counts(),
             "w_coding": Raw(self._coding()),
+            "at_high": Raw(repr({w.column: self._value(high)})),
             "who": Raw(self._who(low)),
             "others": join_words([self._who(c) for c in w.codes[1:]]),
             "m_zero": self._zero(),
@@ -516,7 +518,7 @@ class Context:
     @staticmethod
     def row(fit: MLMFit, symbol: str) -> pd.Series:
         """The row of a γ in the table of fixed effects."""
-        return fit.fixed_effects.loc[fit.structure.coefficient(symbol).column]
+        return fit.fixed_effects.T[fit.structure.coefficient(symbol).column]
 
     def estimate(self, fit: MLMFit, symbol: str) -> float:
         """An estimate by symbol."""
@@ -551,20 +553,28 @@ class Context:
             return f"Nearly all of it was a difference in {m}."
         if share < 0.75:
             return f"A good part of it was a difference in {m}."
-        if share <= 1.25:
-            return f"It is not explained by {m}."
+        if share < 0.9:
+            return f"A small part of it was a difference in {m}."
+        if share <= 1.1:
+            return f"It hardly changed: {m} does not explain it."
         return f"It is larger between {self.v.group.many} alike in {m}."
 
     def _columns(self) -> list[SimpleNamespace]:
         v, x, m = self.v, self.x, self.m
-        rows = [(v.group_column, f"the {v.group.one}", "")]
-        rows.append((v.outcome.column, v.outcome.label, f"1, {v.unit.one}"))
+        student, school = f"1 ({v.unit.one})", f"2 ({v.group.one})"
         within = f", from the {v.group.one}'s mean" if x.centered == "group" else ""
-        rows.append((x.column, x.label + within, f"1, {v.unit.one}"))
-        rows.append((self.w.column, self.w.label + f" ({self._codes()})", f"2, {v.group.one}"))
         grand = ", from its grand mean" if m.centered == "grand" else ""
-        rows.append((m.column, m.label + grand, f"2, {v.group.one}"))
-        return [SimpleNamespace(column=c, what=what, where=where) for c, what, where in rows]
+        rows = [
+            (v.group_column, f"the {v.group.one}", school),
+            (v.outcome.column, v.outcome.label, student),
+            (x.of, x.label, student),
+            (x.column, x.label + within, student),
+            (self.w.column, f"{self.w.label} ({self._codes()})", school),
+            (m.of, m.label, school),
+            (m.column, m.label + grand, school),
+        ]
+        there = [row for row in rows if row[0] in self.lesson.data]
+        return [SimpleNamespace(column=c, what=what, where=where) for c, what, where in there]
 
     def _codes(self) -> str:
         if any(c.number is None for c in self.w.codes):
@@ -585,6 +595,11 @@ class Context:
             f"`{w.column}` has {len(w.codes)} categories, so it enters as {len(w.codes) - 1} "
             f"comparisons with {escape(self._reference().many)}."
         )
+
+    def _value(self, code: Code) -> Any:
+        """A code as it stands in the data."""
+        found = [v for v in self.lesson.data[self.w.column].unique() if self.w.code(v) == code]
+        return found[0].item() if hasattr(found[0], "item") else found[0]
 
     def _reference(self) -> Code:
         return self.w.codes[0]
@@ -632,9 +647,18 @@ def _quoted_name(column: str) -> str:
 
 
 def _r_call(formula: str) -> str:
-    """A formula broken into lines as the slides do."""
-    left, bar, right = formula.rpartition(" + (")
-    return f"{left}\n           + ({right}" if bar else formula
+    """A formula broken into lines before a plus, as on slides."""
+    first, *terms = formula.split(" + ")
+    # the plus inside (1 + x | g) is not a place to break at
+    while len(terms) > 1 and "(" in terms[-2] and ")" not in terms[-2]:
+        terms[-2:] = [f"{terms[-2]} + {terms[-1]}"]
+    lines = [first]
+    for term in terms:
+        if len(lines[-1]) + len(term) > R_WIDTH or term.startswith("("):
+            lines.append(f"  + {term}")
+        else:
+            lines[-1] += f" + {term}"
+    return "\n         ".join(lines)
 
 
 def tex(symbol: str) -> str:
