@@ -232,9 +232,6 @@ class Comparison:
 
         return comparison_text(self)
 
-    def __repr__(self) -> str:
-        return str(self)
-
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
