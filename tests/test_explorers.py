@@ -119,7 +119,7 @@ def test_the_continuous_moderator_counts_in_its_mode_only() -> None:
     assert cl.level2_means({**state, "mode": cl.BOTH}, w, m)[1].tolist() == [3.0, 4.0]
 
 
-# ---- shrinkage: the numbers --------------------------------------------------------------------
+# ---- shrinkage: the numbers ------------------------------------------------------------------
 def test_eb_residuals_are_those_of_a_fit_where_schools_are_alike() -> None:
     """With the same x in every school, EB = Λ (OLS - γ) exactly."""
     rng = np.random.default_rng(8)
@@ -171,7 +171,7 @@ def test_the_gap_in_the_data_is_that_of_the_smaller_model(m2: Any, hsb: pd.DataF
     explorer.close()
 
 
-# ---- live refit: the numbers ---------------------------------------------------------------------
+# ---- live refit: the numbers -----------------------------------------------------------------
 STATE = {
     "J": 30, "n": 8, "share": 40, "gamma00": 50.0, "gamma01": 3.0, "gamma10": 2.0,
     "gamma11": -1.5, "tau00": 9.0, "tau11": 1.0, "corr": 0.2, "sigma": 5.0, "seed": 3, "x_sd": 0.8,
@@ -213,7 +213,7 @@ def test_intervals_cover_and_a_true_zero_is_rarely_found() -> None:
     assert refit.tally(pd.DataFrame([refit.one_draw(strong, k) for k in range(20)])).power == 1.0
 
 
-# ---- probing: the numbers --------------------------------------------------------------------------
+# ---- probing: the numbers --------------------------------------------------------------------
 def test_the_slope_is_that_of_simple_slopes(m3: Any, make: Any) -> None:
     explorer = make("probing", state={"kind": "high", "moderator": -0.25, "level": 90})
     expected = probing.simple_slopes(
@@ -241,7 +241,7 @@ def test_weights_of_the_outcome_and_of_its_slope_agree(m3: Any) -> None:
     np.testing.assert_allclose(outcome[1] - outcome[0], slope[0])
 
 
-# ---- centering: the numbers --------------------------------------------------------------------------
+# ---- centering: the numbers ------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def lab() -> ce.Lab:
     return ce.shipped_lab("hsb82")
@@ -304,7 +304,7 @@ def test_the_lab_takes_any_data_and_names_what_is_wrong(hsb: pd.DataFrame) -> No
         mlm.explore_centering("hsb")
 
 
-# ---- views: everything moves ----------------------------------------------------------------------
+# ---- views: everything moves -----------------------------------------------------------------
 @pytest.mark.parametrize("name", NAMES)
 def test_each_slider_moves_picture_and_words(make: Any, name: str) -> None:
     explorer = make(name)
@@ -317,7 +317,8 @@ def test_each_slider_moves_picture_and_words(make: Any, name: str) -> None:
         down = widget.value - control.step
         widget.value = down if down >= control.low else widget.value + control.step
         assert explorer._image.value != before[0], control.name
-        assert (explorer.text, explorer.sentence) != before[1:], control.name
+        assert explorer.sentence != before[2], control.name
+        assert explorer.text != before[1], control.name
         assert explorer._image.value == explorer.picture
         assert explorer.text == explorer._html.value
         shown = explorer._values[control.name].value
@@ -394,14 +395,14 @@ def test_hide_the_truth_guess_and_show_it(make: Any) -> None:
     assert explorer.state == truth
 
 
-# ---- state ---------------------------------------------------------------------------------------------
+# ---- state -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", NAMES)
 def test_state_is_plain_data_that_can_be_saved(make: Any, name: str, tmp_path: Path) -> None:
     explorer = make(name)
     slider = next(c for c in explorer._controls.values() if isinstance(c, Slider))
     explorer._inputs[slider.name].value = slider.low + slider.step
     explorer.save(tmp_path / "state.json")
-    state, picture, sentence = explorer.state, explorer.picture, explorer.sentence
+    state, picture = explorer.state, explorer.picture
     assert json.loads(json.dumps(state)) == state
     explorer.reset()
     explorer.load(tmp_path / "state.json")
@@ -409,7 +410,6 @@ def test_state_is_plain_data_that_can_be_saved(make: Any, name: str, tmp_path: P
     other = make(name, state=state)
     assert other.picture == picture
     assert other.sentence == explorer.sentence
-    del sentence
 
 
 def test_reading_the_state_does_not_open_it(make: Any) -> None:
@@ -435,7 +435,7 @@ def test_bad_states_get_a_sentence(make: Any, tmp_path: Path) -> None:
         explorer.set(mode="sectr")
     with pytest.raises(MLMError, match="must be a dict"):
         explorer.state = 3  # type: ignore[assignment]
-    with pytest.raises(MLMError, match="no file 'none.json'"):
+    with pytest.raises(MLMError, match="no file 'none"):
         explorer.load(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(MLMError, match="not a saved state"):
@@ -500,7 +500,7 @@ def test_other_shapes_of_models(hsb: pd.DataFrame) -> None:
     explorer.close()
 
 
-# ---- sliders announce clean numbers -------------------------------------------------------------
+# ---- sliders announce clean numbers ----------------------------------------------------------
 def page_value(slider: Slider, position: int) -> str:
     """The text that the page's slider makes of a position: a percentage of its range, then back."""
     percent = position * (100 * slider.step / (slider.high - slider.low))
@@ -533,7 +533,7 @@ def test_ranges_hold_what_they_should(center: float, reach: float) -> None:
     assert clean_step(0.0) == 1.0
 
 
-# ---- many classes -------------------------------------------------------------------------------------
+# ---- many classes ----------------------------------------------------------------------------
 def test_many_classes_from_a_cell(make: Any) -> None:
     explorer = make("refit", state={"J": 20, "n": 5})
     before = explorer.picture
@@ -589,7 +589,7 @@ def test_a_singular_class_is_said_to_be(make: Any) -> None:
     assert "singular" in explorer.sentence
 
 
-# ---- pictures and pages -------------------------------------------------------------------------------
+# ---- pictures and pages ----------------------------------------------------------------------
 def test_png_holds_the_pixels() -> None:
     from PIL import Image
 
@@ -599,7 +599,6 @@ def test_png_holds_the_pixels() -> None:
 
 
 def captured(explorer: Explorer) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    from IPython.utils.capture import capture_output  # noqa: F401
     import IPython.display as display_module
 
     shown: list[tuple[dict[str, Any], dict[str, Any]]] = []

@@ -72,7 +72,7 @@ class Explorer:
 
     title = ""
     size = (860, 350)
-    columns = "1 1 340px"
+    columns = "1 1 350px"
 
     def __init__(
         self, controls: Sequence[Control], start: Mapping[str, Any], state: Mapping[str, Any] | None
@@ -223,13 +223,13 @@ class Explorer:
             description=control.label,
             readout=False,
             readout_format="d" if whole else f".{control.decimals}f",
-            style={"description_width": "128px"},
+            style={"description_width": "140px"},
             layout=w.Layout(flex="1 1 auto", width="auto", min_width="0"),
         )
         slider.observe(lambda change, c=control: self._dragged(c, change["new"]), "value")
         value = w.Label(layout=w.Layout(width="52px", margin="2px 0 2px 2px"))
         self._inputs[control.name], self._values[control.name] = slider, value
-        row = w.HBox([slider, value], layout=w.Layout(flex="1 1 330px", max_width="480px"))
+        row = w.HBox([slider, value], layout=w.Layout(flex="1 1 300px", max_width="480px"))
         return row
 
     def _choice_row(self, control: Choice) -> w.Widget:
@@ -237,8 +237,8 @@ class Explorer:
             options=[(shown, value) for value, shown in control.options.items()],
             value=self._state[control.name],
             description=control.label,
-            style={"description_width": "128px"},
-            layout=w.Layout(flex="1 1 330px", max_width="480px", width="auto", min_width="0"),
+            style={"description_width": "140px"},
+            layout=w.Layout(flex="1 1 300px", max_width="480px", width="auto", min_width="0"),
         )
         box.observe(lambda change, c=control: self._chosen(c, change["new"]), "value")
         self._inputs[control.name] = box

@@ -152,7 +152,7 @@ def shipped_lab(name: str) -> Lab:
 class Tables(NamedTuple):
     """What one state looks like.
 
-    ``models``: one row per (centering, mean); gamma00, slope, mean_coef, w, gap, contextual with their
+    ``models``: one row per (centering, mean); gamma00, slope, mean_coef, w, gap, contextual with
     standard errors and intervals where the model has them, tau00, sigma2, deviance, and ``same``:
     whether the fit is the one chosen, written differently. ``schools``: one row per school; m (its
     mean of x about the grand mean), y (its mean outcome), n. ``grand``: grand mean of x.

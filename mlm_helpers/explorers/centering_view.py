@@ -123,17 +123,19 @@ class CenteringExplorer(Explorer):
         tables = self.compute(self._state)
         w, groups = lab.words, lab.words.group.many
         label = w.predictor(lab.x).label
-        grid = figure.add_gridspec(
+        outer = figure.add_gridspec(
             1,
-            3,
-            width_ratios=[1.5, 1, 1],
+            2,
+            width_ratios=[1, 1.35],
             left=0.07,
             right=0.985,
             top=0.80,
             bottom=0.14,
-            wspace=0.16,
+            wspace=0.34,
         )
-        main, slope, mean = (figure.add_subplot(grid[0, i]) for i in range(3))
+        inner = outer[0, 1].subgridspec(1, 2, wspace=0.1)
+        main = figure.add_subplot(outer[0, 0])
+        slope, mean = (figure.add_subplot(inner[0, i]) for i in range(2))
         tidy(main, f"Means of {len(tables.schools)} {groups}", label, w.outcome.label)
         tidy(slope, f"Coefficient of {label}", w.outcome.units)
         tidy(mean, f"... of {w.group.one} mean {label}", w.outcome.units)
@@ -152,13 +154,19 @@ class CenteringExplorer(Explorer):
         one = w.group.one
         figure.legend(
             [self._own, self._other, self._between, self._arrow],
-            [f"the chosen {one}'s line", f"an average {one}'s", f"{one} means", "context"],
+            [
+                f"the chosen {one}'s line",
+                f"an average {one}'s",
+                f"{one} means",
+                "contextual effect",
+            ],
             loc="upper left",
             ncols=4,
             bbox_to_anchor=(0.06, 1.0),
             frameon=False,
             fontsize=10,
-            handlelength=2.6,
+            handlelength=2.0,
+            columnspacing=1.2,
         )
         names = [_NAMES[c].format(group=one) for c in ce.CENTERINGS] * 2
         self._picked = []
@@ -231,7 +239,7 @@ class CenteringExplorer(Explorer):
         """The model as an equation, all six fits as a table, and the sentence."""
         blocks = [
             h.block("The chosen model", self._equation(tables)),
-            h.block("All six", self._output(tables)),
+            h.block("All six ways to enter it", self._output(tables)),
         ]
         return Words(h.side_by_side(*blocks), self._sentence(tables))
 
@@ -260,7 +268,15 @@ class CenteringExplorer(Explorer):
             u.append(f"{h.symbol('u', '1<i>j</i>')}&thinsp;{entered}")
         right = h.linear(terms, [*u, h.symbol("r", "<i>ij</i>")])
         meaning = "".join(f"<li>{h.escape(t)}</li>" for t in self._meanings(tables))
-        return h.equations([(h.symbol("Y", "<i>ij</i>"), right)]) + (
+        m = float(state["school"])
+        at = h.marked(h.number(m), self._moved == "school")
+        mean_y = '<span style="text-decoration:overline"><i>Y</i></span><sub><i>j</i></sub>'
+        value = h.number(float(self._outcome(row, state, m, m)))
+        rows = [
+            (h.symbol("Y", "<i>ij</i>"), right),
+            (mean_y, f"{value} where the {words.group.one} mean is {at} from average"),
+        ]
+        return h.equations(rows) + (
             f'<ul style="margin:.4em 0 0;padding-left:1.2em">{meaning}</ul>'
         )
 
@@ -338,8 +354,8 @@ class CenteringExplorer(Explorer):
             rows.append([name, *cells])
             if key == chosen:
                 picked.append(k)
-        note = "“=” marks what is the same as in the chosen model."
-        return h.table(f"Coefficients by centering. {note}", head, rows, picked)
+        note = "“=” marks what is the same as in the chosen model"
+        return h.table(note, head, rows, picked)
 
     def _sentence(self, tables: ce.Tables) -> str:
         state, models = tables.state, tables.models

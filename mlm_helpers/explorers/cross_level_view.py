@@ -470,6 +470,11 @@ class CrossLevelExplorer(Explorer):
                 h.linear([*terms("0"), *terms("1", x)], [u0, f"{u1}&thinsp;{x}", rij]),
             ),
         ]
+        here = self._moved == "level2"
+        for kind, (a, b) in zip(tables.averages.index, tables.averages.to_numpy(), strict=True):
+            name = {0.0: r.low or "average", 1.0: r.high}[kind]
+            line = [(float(a), "", here), (float(b), r.x_symbol, here)]
+            rows.append((f"<span>{h.escape(name)}</span>", h.linear(line)))
         return h.equations(rows)
 
     def _output(self, tables: cl.Tables) -> str:
@@ -549,6 +554,11 @@ class CrossLevelExplorer(Explorer):
             return (
                 f"95% of {kind} have a {what} between {h.number(middle - 1.96 * sd)} and "
                 f"{h.number(middle + 1.96 * sd)}: {self._name(moved)} is what is left unexplained."
+            )
+        if moved == "gamma02":
+            return (
+                f"{r.groups.capitalize()} one unit apart in {r.continuous_label} differ in their "
+                f"means by {self._name('gamma02')} = {h.number(state['gamma02'])}."
             )
         if moved == "gamma12" or (moved == "level2" and r.continuous):
             return (

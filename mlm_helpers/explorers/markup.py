@@ -154,14 +154,17 @@ def table(
         on = i in picked
         style = ' style="outline:2px solid currentColor;font-weight:bold"' if on else ""
         first = ("→ " if on else "") + row[0]
-        cells = "".join(f'<td style="text-align:right;padding:1px 7px">{c}</td>' for c in row[1:])
+        cells = "".join(
+            f'<td style="text-align:right;padding:1px 7px;white-space:nowrap">{c}</td>'
+            for c in row[1:]
+        )
         body.append(
             f'<tr{style}><th scope="row" style="text-align:left;font-weight:inherit;'
-            f'padding:1px 7px">{first}</th>{cells}</tr>'
+            f'padding:1px 7px;white-space:nowrap">{first}</th>{cells}</tr>'
         )
     return (
         '<table style="border-collapse:collapse;font-size:13px;line-height:1.45;color:inherit">'
-        f'<caption style="text-align:left;caption-side:top;font-weight:bold;color:inherit">'
+        f'<caption style="text-align:left;caption-side:top;color:inherit">'
         f"{caption}</caption><thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
 

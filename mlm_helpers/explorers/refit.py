@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mlm_helpers.explorers.cross_level import covariance
 from mlm_helpers.fit import MLMFit, moments_of, semi_cholesky
 from mlm_helpers.formula import Design, build_design, parse_formula
-from mlm_helpers.inference import t_quantile
+from mlm_helpers.inference import p_of_t, satterthwaite, t_quantile
 
 Array = NDArray[np.float64]
 
@@ -127,15 +127,28 @@ def compute(state: Mapping[str, Any]) -> Tables:
     )
 
 
+def _tested(fit: MLMFit, rows: slice) -> dict[str, Array]:
+    """Estimates of some γ's with Satterthwaite df, t, p and 95% interval, as plain arrays."""
+    weights = np.eye(len(ROLES))[rows]
+    estimate = fit.gamma[rows]
+    se = np.sqrt(np.diag(fit.vcov.to_numpy())[rows])
+    df = satterthwaite(fit, weights)
+    t, width = estimate / se, t_quantile(LEVEL, df) * se
+    return {
+        "estimate": estimate,
+        "std_error": se,
+        "df": df,
+        "t": t,
+        "p": p_of_t(t, df),
+        "lower": estimate - width,
+        "upper": estimate + width,
+    }
+
+
 def estimates(fit: MLMFit, state: Mapping[str, Any]) -> pd.DataFrame:
     """Fixed effects with 95% intervals (Satterthwaite) and the truth, by γ."""
-    table = fit.fixed_effects.set_axis(list(ROLES), axis=0).rename_axis("parameter")
-    width = t_quantile(LEVEL, table["df"].to_numpy()) * table["std_error"].to_numpy()
-    return table.assign(
-        lower=table["estimate"] - width,
-        upper=table["estimate"] + width,
-        truth=[float(state[name]) for name in ROLES],
-    )
+    columns = {**_tested(fit, slice(0, 4)), "truth": [float(state[name]) for name in ROLES]}
+    return pd.DataFrame(columns, index=pd.Index(ROLES, name="parameter"))
 
 
 def gamma11(fixed: pd.DataFrame) -> dict[str, float]:
@@ -147,16 +160,16 @@ def gamma11(fixed: pd.DataFrame) -> dict[str, float]:
 def one_draw(state: Mapping[str, Any], number: int) -> dict[str, Any]:
     """What one of many classes says about γ11."""
     fit = fit_class(draw_class(state, (int(state["seed"]), 1 + number)))
-    row = gamma11(estimates(fit, state))
-    lower, upper = row["lower"], row["upper"]
+    at = ROLES.index("gamma11")
+    row = {name: float(v[0]) for name, v in _tested(fit, slice(at, at + 1)).items()}
     return {
         "estimate": row["estimate"],
-        "lower": lower,
-        "upper": upper,
+        "lower": row["lower"],
+        "upper": row["upper"],
         "p": row["p"],
-        "significant": bool(row["p"] < 1 - LEVEL),
-        "covers": bool(lower <= row["truth"] <= upper),
-        "singular": bool(fit.singular),
+        "significant": row["p"] < 1 - LEVEL,
+        "covers": row["lower"] <= state["gamma11"] <= row["upper"],
+        "singular": fit.singular,
     }
 
 

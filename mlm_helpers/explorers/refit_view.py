@@ -31,7 +31,7 @@ from mlm_helpers.rformat import coefficient_cells, r_format
 from mlm_helpers.vocabulary import Vocabulary
 
 _DRAWS = 200
-_SLICE = 0.04  # seconds of draws between two looks at what the page asks for
+_SLICE = 0.06  # seconds of draws between two looks at what the page asks for
 
 
 def explore_refit(
@@ -101,7 +101,7 @@ class RefitExplorer(Explorer):
             min=0,
             max=_DRAWS,
             description="classes",
-            layout=w.Layout(width="auto"),
+            layout=w.Layout(flex="1 1 180px", width="auto"),
             style={"description_width": "60px"},
         )
         self._count = w.Label(layout=w.Layout(width="auto"))
@@ -150,7 +150,7 @@ class RefitExplorer(Explorer):
 
     def extra(self) -> Sequence[w.Widget]:
         """The progress bar."""
-        return (w.HBox([self._bar, self._count], layout=w.Layout(flex_flow="row wrap")),)
+        return (w.HBox([self._bar, self._count], layout=w.Layout(width="100%")),)
 
     def update(self) -> None:
         """A move ends the run of many classes: they belong to other parameters."""
@@ -277,6 +277,17 @@ class RefitExplorer(Explorer):
         self._hits = move(strip.plot([], [], color=PUBLIC, lw=1.4, alpha=0.75)[0])
         self._misses = move(strip.plot([], [], color=PRIVATE, lw=1.8)[0])
         self._miss_marks = move(strip.plot([], [], "X", color=PRIVATE, ms=6.5, zorder=6)[0])
+        self._hint = move(
+            strip.text(
+                0.5,
+                0.8,
+                f"“Draw {_DRAWS} classes” fills this panel",
+                ha="center",
+                transform=strip.transAxes,
+                fontsize=11,
+                color=GREY,
+            )
+        )
         self._tally = move(
             strip.text(
                 0.995, 1.03, "", transform=strip.transAxes, ha="right", va="bottom", fontsize=10.5
@@ -317,6 +328,7 @@ class RefitExplorer(Explorer):
         some = bool(self.draws)
         for artist in (self._hits, self._misses, self._miss_marks):
             artist.set_visible(some)
+        self._hint.set_visible(not some)
         self._tally.set_text(self._tally_text())
         if not some:
             return
@@ -414,6 +426,7 @@ class RefitExplorer(Explorer):
             f"{h.number(row['upper'])}, {h.p_text(row['p'])}); the interval "
             f"{'holds' if holds else 'misses'} the true {h.number(row['truth'])}."
         ]
+        parts += self._about_moved(tables)
         if tables.fit.singular:
             parts.append(self._singular(tables))
         if self.draws:
@@ -424,6 +437,23 @@ class RefitExplorer(Explorer):
                 f"{h.percent(t.coverage)} of the intervals hold the truth."
             )
         return " ".join(parts)
+
+    def _about_moved(self, tables: refit.Tables) -> list[str]:
+        """Estimate and truth of the parameter that has just moved."""
+        name, t = self._moved or "", tables.t_hat
+        spread = math.sqrt(t[0, 0] * t[1, 1])
+        found = {
+            **dict(zip(refit.ROLES, tables.fit.gamma.tolist(), strict=True)),
+            "tau00": t[0, 0],
+            "tau11": t[1, 1],
+            "corr": t[0, 1] / spread if spread > 0 else math.nan,
+            "sigma": tables.fit.sigma,
+        }
+        if name == "gamma11" or name not in found:
+            return []
+        label = {"corr": "The correlation", "sigma": "σ"}.get(name, h.plain_symbol(name))
+        truth = h.number(tables.state[name])
+        return [f"{label} is estimated as {h.number(found[name])}, the truth is {truth}."]
 
     def _singular(self, tables: refit.Tables) -> str:
         sd = np.sqrt(np.diag(tables.t_hat))

@@ -140,12 +140,12 @@ class ShrinkageExplorer(Explorer):
             right=0.985,
             top=0.80,
             bottom=0.14,
-            wspace=0.33,
+            wspace=0.42,
         )
         slopes, gaps, curve = (figure.add_subplot(grid[0, i]) for i in range(3))
         tidy(slopes, f"Slope of each {r.group}")
         tidy(gaps, f"Gap, {r.high} minus {r.low}")
-        tidy(curve, "Reliability of an OLS slope", f"{r.students} per {r.group}")
+        tidy(curve, "Reliability of a slope", f"{r.students} per {r.group}")
         first = self.compute(self._start).schools
         spread = float(np.abs(first["ols"] - self.world.gamma10).max()) * 1.15
         slopes.set_xlim(-0.12, 1.12)
@@ -292,7 +292,8 @@ class ShrinkageExplorer(Explorer):
     def _sentence(self, tables: sh.Tables) -> str:
         r, state, share = self.roles, tables.state, sh.reliability(tables)
         start = (
-            f"With {state['n']} {r.students} per {r.group} the reliability of an OLS slope is "
+            f"With {state['n']} {r.students} per {r.group}, τ₁₁ = {h.number(state['tau11'])} and "
+            f"σ = {h.number(state['sigma'])} the reliability of an OLS slope is "
             f"{h.number(share)}, so {h.percent(1 - share)} of its distance from what the model "
             "expects is taken back as noise."
         )
