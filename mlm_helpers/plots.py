@@ -184,6 +184,10 @@ def svg(picture: Axes | Figure | Sequence[Axes]) -> str:
     text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
     text = re.sub(r'(?<=[\s"])(d|x|y|x1|x2|y1|y2|width|height|points)="([^"]*)"', _tenths, text)
     text = re.sub(r"translate\(([^)]*)\)", _tenths_in_translate, text)
+    # matplotlib names clip paths and markers by a hash of unrounded coordinates
+    hashed = re.findall(r'id="([^"]*[0-9a-f]{10})"', text)
+    for k, name in enumerate(dict.fromkeys(hashed)):
+        text = re.sub(rf'(?<=["#]){re.escape(name)}(?=[")])', f"i{k}", text)
     return re.sub(r"\n\s*", "\n", text)
 
 
@@ -268,6 +272,7 @@ class _Words:
             self._given = _labels_of(labels)
         else:
             self._given = {str(k): str(v) for k, v in (labels or {}).items()}
+        self.codes = frozenset(k for k in self._given if "=" in k)
 
     def name(self, column: str) -> str:
         return self._given.get(column, column)
@@ -322,6 +327,9 @@ class _Words:
     def groups(self, column: str) -> str:
         return self._given.get(f"{column}:many", "groups")
 
+    def group(self, column: str) -> str:
+        return self._given.get(f"{column}:one", "group")
+
     def level1(self, column: str) -> str:
         """A level-1 predictor without its centering: ``"Family SES of a student"``."""
         name = self.name(column)
@@ -331,6 +339,7 @@ class _Words:
 
 def _labels_of(v: Vocabulary) -> dict[str, str]:
     out = {v.outcome.column: v.outcome.label, f"{v.group_column}:many": v.group.many}
+    out[f"{v.group_column}:one"] = v.group.one
     out[":unit"] = v.unit.one
     for p in v.predictors.values():
         out[p.column] = p.label
@@ -543,8 +552,8 @@ def plot_group_lines(
         rising = float((part["slope"] > 0).mean())
         name = f"{words.code(by, value)}: " if value is not None else ""
         alts.append(
-            f"{name}{len(part)} lines, one per {many.removesuffix('s')}; their heights where the "
-            f"predictor is 0 run from {_g(part['intercept'].min())} to "
+            f"{name}{len(part)} lines, one per {words.group(table.attrs.get('group', ''))}; their "
+            f"heights where the predictor is 0 run from {_g(part['intercept'].min())} to "
             f"{_g(part['intercept'].max())}, their slopes from {_g(part['slope'].min())} to "
             f"{_g(part['slope'].max())}; {_rising(rising)}. The average line has height "
             f"{_g(mean['intercept'])} and slope {_g(mean['slope'])}."
@@ -816,8 +825,9 @@ def plot_predictions(
     ``table`` as from ``prediction_grid(fit, predictor, by=...)``. The first variable of ``by``
     takes the colour, the second the line style.
     """
+    _need(table, ["label"], "prediction_grid(fit, ...)")
     predictor = table.attrs.get("predictor", table.columns[0])
-    _need(table, [predictor, "label", "predicted", "lower", "upper"], "prediction_grid(fit, ...)")
+    _need(table, [predictor, "predicted", "lower", "upper"], "prediction_grid(fit, ...)")
     words, ax = _words(labels, table), _one(ax)
     by = list(table.attrs.get("by", ()))
     styles = _line_styles(table, by)
@@ -850,7 +860,7 @@ def plot_predictions(
             ax.text(1.03, 1.0, header, transform=ax.transAxes, va="bottom", fontsize=12, color=INK)
     level = table.attrs.get("level", 0.95)
     held = ", ".join(
-        words.code(n, v) if f"{n}={_plain(v)}" in words._given else f"{words.name(n)} = {_g(v)}"
+        words.code(n, v) if f"{n}={_plain(v)}" in words.codes else f"{words.name(n)} = {_g(v)}"
         for n, v in table.attrs.get("held", {}).items()
     )
     describe(
@@ -874,9 +884,9 @@ def _line_styles(table: pd.DataFrame, by: list[str]) -> dict[str, tuple[str, Any
     first: dict[Any, int] = {}
     second: dict[Any, int] = {}
     for label, part in table.groupby("label", sort=False):
-        row = part.iloc[0]
-        a = first.setdefault(row[by[0]] if by else label, len(first))
-        b = second.setdefault(tuple(row[by[1:]]), len(second)) if len(by) > 1 else a
+        values = [_g(part[name].iloc[0], 6) for name in by]
+        a = first.setdefault(values[0] if by else label, len(first))
+        b = second.setdefault(tuple(values[1:]), len(second)) if len(by) > 1 else a
         out[str(label)] = (COLORS[a % len(COLORS)], DASHES[b % len(DASHES)])
     return out
 
@@ -954,7 +964,7 @@ def plot_context(table: pd.DataFrame, *, ax: Axes | None = None, labels: Labels 
     words, ax = _words(labels, table), _one(ax, 8.6, 5.2)
     effects, points = table.attrs["effects"], table.attrs["points"]
     many = words.groups(table.attrs.get("group", ""))
-    one = many.removesuffix("s")
+    one = words.group(table.attrs.get("group", ""))
     ax.scatter(points["x"], points["y"], s=12, color=GREY, alpha=0.3, linewidths=0, zorder=1)
     for row in table.itertuples():
         x = np.array([row.low, row.high])
@@ -990,7 +1000,7 @@ def plot_context(table: pd.DataFrame, *, ax: Axes | None = None, labels: Labels 
     describe(
         ax,
         f"{len(points['x'])} grey dots: mean {words.name(table.attrs['outcome'])} of each {one} "
-        f"against its mean of {words.name(table.attrs['predictor'])}. Four solid or nearly "
+        f"against its mean of {words.name(table.attrs['predictor'])}. Four solid, nearly "
         f"parallel lines, each through the mean of one {one}, rise by {_g(effects['within'])} per "
         f"unit: the slope within a {one}. A dashed line through the four means rises by "
         f"{_g(effects['between'])} per unit: the slope between {many}. A vertical arrow joins two "
@@ -1139,7 +1149,8 @@ def plot_level2_residuals(
     more random coefficients, their Mahalanobis distances against χ².
 
     ``table`` as from ``eb_table(fit)``. An EB residual is divided by its own SD under the model,
-    √(τ - conditional variance): those of large groups vary more than those of small ones.
+    √(τ - conditional variance): those of large groups vary more than those of small ones. The
+    distances take the correlation of these ratios; at a correlation of ±1 they are left out.
     """
     from scipy.special import chdtri
 
@@ -1402,7 +1413,9 @@ def plot_johnson_neyman(
     ax.set_ylabel(f"Slope of {words.name(region.predictor)}")
     held = ", ".join(words.code(n, v) for n, v in region.held.items())
     ax.set_title(f"Where the slope differs from zero{f' ({held})' if held else ''}")
-    names = {c: words.name(c) for c in (region.predictor, w)}
+    names = {c: words.name(c) for c in (region.predictor, w, *region.held)}
+    names |= {f"{n}={_plain(v)}": words.code(n, v) for n, v in region.held.items()
+              if f"{n}={_plain(v)}" in words.codes}  # fmt: skip
     describe(
         ax,
         f"Simple slope of {words.name(region.predictor)} along {words.name(w)} with a "

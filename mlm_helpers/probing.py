@@ -581,13 +581,19 @@ class JohnsonNeyman:
         return self.describe()
 
     def describe(self, labels: Mapping[str, str] | None = None) -> str:
-        """The region in words; ``labels`` gives other names for columns."""
+        """The region in words; ``labels`` gives other names for columns, and for codes with keys
+        such as ``"sector=1"``."""
         names = dict(labels or {})
         x = names.get(self.predictor, self.predictor)
         w = names.get(self.moderator, self.moderator)
         low, high = (_number(v) for v in self.observed)
         alpha = f"{1 - self.level:.2g}"
-        held = ", ".join(f"{names.get(n, n)} = {_number(v)}" for n, v in self.held.items())
+        plain = {n: f"{n} = {_number(v)}" for n, v in self.held.items()}
+        named = {
+            n: f"{names.get(n, n)} = {names.get(f'{n}={_number(v)}', _number(v))}"
+            for n, v in self.held.items()
+        }
+        held = ", ".join(named.values())
         start = f"With {held}, the" if held else "The"
         units = "groups" if self.values.name == "group" else "rows"
         count = (
@@ -605,14 +611,13 @@ class JohnsonNeyman:
                 f"{start} slope of {x} differs from zero (p < {alpha}) {self._where(w)}{count}. "
                 f"Observed: {w} from {low} to {high}; nothing is said beyond."
             )
-        return " ".join(
-            [
-                text,
-                *self.notes,
-                f"Each simple slope is compared with zero, not with the slope at another {w}: "
-                "whether slopes differ is the test of the interaction. The test is made at every "
-                "value without a correction for looking many times.",
-            ]
+        text = " ".join([text, *self.notes])
+        for name, old in plain.items():
+            text = text.replace(old, named[name])
+        return (
+            f"{text} Each simple slope is compared with zero, not with the slope at another {w}: "
+            "whether slopes differ is the test of the interaction. The test is made at every "
+            "value without a correction for looking many times."
         )
 
     def _where(self, w: str) -> str:
