@@ -211,7 +211,9 @@ def _snap(deviance: Deviance, template: Template, found: Optimum) -> Optimum:
     least as good: near 0 the deviance is flat in θ and no iteration gets there by itself."""
     theta = found.theta.copy()
     diagonal = template.rows == template.cols
-    small = diagonal & (np.abs(theta) < 0.05) & (theta != 0)
+    # at a clear minimum away from 0 the deviance rises by about θ²·curvature/8 towards 0
+    rise = theta**2 * np.abs(np.diag(found.point.hessian)) / 8
+    small = diagonal & (np.abs(theta) < 0.05) & (theta != 0) & (rise < 1e-4)
     if not small.any():
         return found
     for k in np.flatnonzero(small):

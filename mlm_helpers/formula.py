@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -454,15 +455,16 @@ def _random_part(
 def known_columns(data: Any, names: Iterable[str], group: str) -> None:
     """Refuse data that lack one of the columns ``names`` or have it twice."""
     columns = list(data.columns)
+    counts = Counter(columns)
     for name in names:
-        if name not in columns:
+        if not counts[name]:
             role = "grouping factor" if name == group else "column"
             raise MLMError(
                 f"The data have no {role} {name!r}.{suggest(name, columns)}"
                 f" Their columns are {', '.join(map(str, columns[:12]))}"
                 f"{', ...' if len(columns) > 12 else ''}."
             )
-        if columns.count(name) > 1:
+        if counts[name] > 1:
             raise MLMError(f"The data have more than one column {name!r}: keep one.")
 
 
@@ -473,6 +475,8 @@ def _usable_rows(
         raise MLMError(f"data must be a pandas DataFrame; got {type(data).__name__}.")
     names = list(parsed.variables)
     known_columns(data, names, parsed.group)
+    if len(data) and all(_finite_numbers(data[name]) for name in names):
+        return data[names], {}, 0
     if not len(data):
         raise MLMError("The data have no rows: there is nothing to fit.")
     frame, dropped, n_dropped = complete_rows(data[names])
@@ -488,6 +492,12 @@ def _usable_rows(
         )
     check_columns(frame, parsed)
     return frame, dropped, n_dropped
+
+
+def _finite_numbers(column: pd.Series) -> bool:
+    """True for a plain numeric column without missing or infinite values: nothing to check."""
+    kind = getattr(column.dtype, "kind", "O") if isinstance(column.dtype, np.dtype) else "O"
+    return kind in "iub" or (kind == "f" and bool(np.isfinite(column.to_numpy()).all()))
 
 
 def complete_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int], int]:
