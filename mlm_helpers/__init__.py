@@ -46,6 +46,7 @@ _WHERE = {
     "plain": "wording",
     "exercise": "checks",
     "NotYet": "checks",
+    "open_lesson": "authoring.lesson_files",
     "explore_cross_level": "explorers.cross_level_view",
     "explore_centering": "explorers.centering_view",
     "explore_shrinkage": "explorers.shrinkage_view",

@@ -1,0 +1,715 @@
+"""Lesson files: which data a lecture is about, and which parts their columns play.
+
+A lesson file is TOML. It names a data file and says in words what its columns are; everything else
+of the course follows from it. The shipped ``lessons/ex1.toml`` and ``lessons/hsb82.toml`` show the
+short form for data of the course, INSTRUCTORS.md the form for data of your own.
+
+``read_lesson`` turns the file into a :class:`CourseLesson` and refuses, in sentences, what cannot
+become a lecture. What it does to the data on the way is little, and said in ``about``: rows without
+a value are left out, two-valued columns become 0/1, columns are centered, and column names that a
+formula could not hold are changed.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlm_helpers.authoring.lecture import Lesson
+from mlm_helpers.errors import MLMError, suggest
+from mlm_helpers.vocabulary import Code, Predictor, Vocabulary, join_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlm_helpers.checks.study import Study
+
+LESSON_FILE = "lesson.toml"
+FEWEST_GROUPS = 10
+FEWEST_OF_A_KIND = 3
+
+_TEXTS = ("name", "data", "words", "course", "title", "topic", "about", "next_step")
+_TABLES = ("model", "notes", "read", "outcome", "unit", "group", "predictors")
+_VOCABULARY = ("outcome", "unit", "group", "predictors")
+_MODEL = ("predictor", "moderator", "second", "center_second", "compare")
+# Names that the notebooks use themselves, and names that mean something in a formula.
+_TAKEN = frozenset(
+    [
+        "mlm",
+        "plots",
+        "show",
+        "lesson",
+        "words",
+        "ex",
+        "board",
+        "m1",
+        "m2",
+        "m3",
+        "m1_ri",
+        "m3_ri",
+        "null",
+        "ri",
+        "both",
+        "fixed",
+        "groups",
+        "grid",
+        "lines",
+        "context",
+        "region",
+        "same",
+        "eb1",
+        "eb3",
+        "by_kind",
+        "gamma",
+        "tau",
+        "test",
+        "slope_variance",
+        "np",
+        "pd",
+    ]
+)
+_FORMULA_WORDS = frozenset(["C", "I", "Q", "T", "np", "log", "exp", "sqrt", "abs", "center"])
+
+
+@dataclass(frozen=True)
+class CourseLesson(Lesson):
+    """A lesson read from a lesson file. ``left_out`` counts rows without a value, ``renamed`` maps
+    columns of the file to the names used, ``compare`` holds the two kinds of the exercises."""
+
+    left_out: int = 0
+    renamed: tuple[tuple[str, str], ...] = ()
+    compare: tuple[str, str] | None = None
+    is_pair: bool = False
+
+    def pair(self) -> CourseLesson:
+        """The lesson of the exercises: the same where the moderator has two kinds; else with the
+        groups of two kinds only, coded 0 and 1."""
+        codes = self.vocabulary.predictor(self.moderator).codes
+        return self if len(codes) == 2 else _pair(self, codes)
+
+    def study(self) -> Study:
+        """What the exercises are computed from."""
+        from mlm_helpers.authoring.lecture import Context
+        from mlm_helpers.checks.study import Study
+
+        pair = self.pair()
+        return Study(Context(pair).fit("m3"), pair.vocabulary)
+
+
+# ---- public ------------------------------------------------------------------------------------
+def open_lesson(where: str | Path | None = None) -> CourseLesson:
+    """The lesson of the course that a notebook belongs to.
+
+    Parameters
+    ----------
+    where : a lesson file, a folder that holds ``lesson.toml``, or the name of a shipped lesson;
+        by default the nearest ``lesson.toml`` in this folder or above it.
+
+    Raises
+    ------
+    MLMError
+        If there is none, or with the first thing that is wrong in it.
+    """
+    if isinstance(where, str) and where in shipped_lessons():
+        return read_lesson(_shipped_path(where))
+    if where is not None:
+        path = Path(where)
+        return read_lesson(path / LESSON_FILE if path.is_dir() else path)
+    found = find_lesson_file(Path.cwd())
+    if found is None:
+        raise MLMError(
+            f"There is no {LESSON_FILE} in this folder or above it: open the notebook from the "
+            "folder of its course."
+        )
+    return read_lesson(found)
+
+
+def find_lesson_file(folder: Path) -> Path | None:
+    """The nearest lesson file in a folder or above it."""
+    for place in (folder.resolve(), *folder.resolve().parents):
+        if (place / LESSON_FILE).is_file():
+            return place / LESSON_FILE
+    return None
+
+
+def shipped_lessons() -> tuple[str, ...]:
+    """Names of the lessons that come with the course."""
+    folder = resources.files("mlm_helpers").joinpath("authoring", "lessons")
+    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+def _shipped_path(name: str) -> Path:
+    return Path(
+        str(resources.files("mlm_helpers").joinpath("authoring", "lessons", f"{name}.toml"))
+    )
+
+
+def read_lesson(path: str | Path, data: pd.DataFrame | None = None) -> CourseLesson:
+    """Read a lesson file with its data (``data`` takes the place of the table it names).
+
+    Raises
+    ------
+    MLMError
+        With the first thing that is wrong; :func:`lesson_problems` lists them all.
+    """
+    draft = _Draft.read(Path(path), data)
+    for problem in draft.problems():
+        raise MLMError(problem)
+    return draft.lesson()
+
+
+def lesson_problems(path: str | Path) -> list[str]:
+    """What is wrong with a lesson file, one sentence each; an empty list is good."""
+    try:
+        draft = _Draft.read(Path(path))
+        found = list(draft.problems())
+        if not found:
+            draft.lesson()
+    except MLMError as error:
+        return [str(error)]
+    return found
+
+
+# ---- reading the file --------------------------------------------------------------------------
+@dataclass
+class _Draft:
+    """A lesson on its way from file to notebook."""
+
+    path: Path
+    settings: Mapping[str, Any]
+    vocabulary: Vocabulary
+    data: pd.DataFrame
+    shipped: str
+    left_out: int = 0
+
+    @classmethod
+    def read(cls, path: Path, data: pd.DataFrame | None = None) -> _Draft:
+        settings = _settings(path)
+        words = _vocabulary(path, settings)
+        shipped, table = _data(path, settings, data)
+        draft = cls(path, settings, words, table, shipped)
+        draft._complete_model()
+        return draft
+
+    @property
+    def model(self) -> dict[str, Any]:
+        return dict(self.settings["model"])
+
+    @property
+    def roles(self) -> dict[str, str]:
+        return {k: self.model[k] for k in ("predictor", "moderator", "second") if k in self.model}
+
+    def _complete_model(self) -> None:
+        """Leave rows out, recode and center, as far as what is there allows."""
+        if not list(self._role_problems()) and not list(self._column_problems()):
+            self._leave_out_rows()
+            self._recode()
+            self._derive()
+
+    # ---- what is wrong ----
+    def problems(self) -> Iterator[str]:
+        """Everything that keeps this from becoming a lecture."""
+        early = [*self._role_problems(), *self._column_problems()]
+        if early:
+            yield from early
+            return
+        if not len(self.data):
+            yield "No row of the data has a value in every column that the lesson uses."
+            return
+        of_words = self.vocabulary.problems(self.data)
+        yield from of_words
+        if not of_words:
+            yield from self._shape_problems()
+
+    def _role_problems(self) -> Iterator[str]:
+        known = self.vocabulary.predictors
+        for role, column in self.roles.items():
+            if column not in known:
+                yield (
+                    f"[model] names {column!r} as {role}, but there is no [predictors.{column}] "
+                    f"that says what it is.{suggest(column, known)}"
+                )
+                continue
+            wanted = 1 if role == "predictor" else 2
+            if known[column].level != wanted:
+                noun = self.vocabulary.unit.many if wanted == 1 else self.vocabulary.group.many
+                yield (
+                    f"The {role} {column!r} has level = {known[column].level}; it has to be a "
+                    f"level-{wanted} predictor, one of {noun}."
+                )
+        w = known.get(self.model["moderator"])
+        if w is not None and not w.codes:
+            yield (
+                f"The moderator {w.column!r} has no codes: Model 2 compares kinds of "
+                f"{self.vocabulary.group.many}, so name them under [predictors.{w.column}.codes]."
+            )
+        if len(set(self.roles.values())) < len(self.roles):
+            yield "[model] uses the same column twice: predictor, moderator and second must differ."
+
+    def _column_problems(self) -> Iterator[str]:
+        columns = [str(c) for c in self.data.columns]
+        for column in self._raw_columns():
+            if column not in columns:
+                yield f"The data have no column {column!r}.{suggest(column, columns)}"
+        doubled = sorted({c for c in columns if columns.count(c) > 1})
+        if doubled:
+            yield f"The data have several columns called {doubled[0]!r}: rename all but one."
+
+    def _raw_columns(self) -> list[str]:
+        """The columns that the file has to have: what the roles come from."""
+        v = self.vocabulary
+        out = [v.outcome.column, v.group_column]
+        present = {str(c) for c in self.data.columns}
+        for column in self.roles.values():
+            while column not in present and column in v.predictors:
+                p = v.predictors[column]
+                source = p.of or p.mean_of
+                if source is None or source == column:
+                    break
+                column = source
+            out.append(column)
+        return list(dict.fromkeys(out))
+
+    def _shape_problems(self) -> Iterator[str]:
+        v, data = self.vocabulary, self.data
+        group, many = v.group_column, v.group.many
+        n = data[group].nunique()
+        if n < FEWEST_GROUPS:
+            yield (
+                f"The data have {n} {many}: a level-2 model needs more ({FEWEST_GROUPS} at the "
+                "very least, better 30)."
+            )
+            return
+        w = v.predictors[self.roles["moderator"]]
+        kinds = data.groupby(group, observed=True)[w.column].first().map(w.code)
+        for code in w.codes:
+            few = int((kinds == code).sum())
+            if few < FEWEST_OF_A_KIND:
+                yield (
+                    f"Only {few} {v.group.one if few == 1 else many} in the data: {code.many}. "
+                    f"Each kind needs at least {FEWEST_OF_A_KIND}; join it with another one."
+                )
+        if "second" in self.roles and not self.vocabulary.predictors[self.roles["second"]].codes:
+            column = self.roles["second"]
+            if column in data and data.groupby(group, observed=True)[column].first().nunique() < 3:
+                yield f"{column!r} has fewer than three values: the second predictor is a number."
+        elif "second" in self.roles:
+            yield (
+                f"The second predictor {self.roles['second']!r} has codes; the lecture needs a "
+                "number there. Leave it out to get the group mean of the level-1 predictor."
+            )
+
+    # ---- what is done to the data ----
+    def _leave_out_rows(self) -> None:
+        complete = self.data[self._raw_columns()].notna().all(axis=1)
+        self.left_out = int((~complete).sum())
+        kept = self.data[complete].reset_index(drop=True)
+        kept.attrs.update(self.data.attrs)
+        self.data = kept
+
+    def _recode(self) -> None:
+        """Two-valued predictors as 0/1, more values as categories in the order of the codes."""
+        for column in {self.roles["moderator"], self._base(self.roles["predictor"])}:
+            p = self.vocabulary.predictors.get(column)
+            if p is None or not p.codes or column not in self.data:
+                continue
+            if {c.number for c in p.codes} == {0.0, 1.0}:
+                continue
+            if set(self.data[column].map(p.code).isna()) == {True}:
+                continue  # not one code fits: the vocabulary's check says so
+            if self.data[column].map(p.code).isna().any():
+                continue
+            if len(p.codes) == 2:
+                self._to_numbers(p)
+            else:
+                self._to_categories(p)
+
+    def _base(self, column: str) -> str:
+        p = self.vocabulary.predictors[column]
+        return p.of if p.of and p.of in self.vocabulary.predictors else column
+
+    def _to_numbers(self, p: Predictor) -> None:
+        high = p.codes[1]
+        self.data[p.column] = (self.data[p.column].map(p.code) == high).astype("int64")
+        coded = [replace(c, value=str(k)) for k, c in enumerate(p.codes)]
+        self._put(replace(p, codes=tuple(coded)))
+
+    def _to_categories(self, p: Predictor) -> None:
+        import pandas as pd
+
+        names = [c.name for c in p.codes]
+        bad = next((n for n in names if re.search(r"[\[\]:|]", n)), None)
+        if bad is not None:
+            raise MLMError(
+                f"The code name {bad!r} of {p.column!r} has a bracket, colon or bar in it, which "
+                "would break the names of coefficients: choose another name."
+            )
+        values = self.data[p.column].map(p.code).map(lambda code: code.name)
+        self.data[p.column] = pd.Categorical(values, categories=names)
+        self._put(replace(p, codes=tuple(replace(c, value=c.name) for c in p.codes)))
+
+    def _put(self, p: Predictor) -> None:
+        predictors = {**self.vocabulary.predictors, p.column: p}
+        self.vocabulary = replace(self.vocabulary, predictors=predictors)
+
+    def _derive(self) -> None:
+        """Make the columns that the words describe and the file does not have."""
+        for _ in range(3):  # a centered mean needs the mean first
+            for p in self.vocabulary.predictors.values():
+                if p.column not in self.data:
+                    self._make(p)
+
+    def _make(self, p: Predictor) -> None:
+        from mlm_helpers.centering import center_grand, center_within, group_mean
+
+        data, group = self.data, self.vocabulary.group_column
+        try:
+            if p.of in data and p.centered == "group":
+                data[p.column] = center_within(data, str(p.of), group)
+            elif p.of in data and p.centered == "grand":
+                data[p.column] = center_grand(data, str(p.of), over="rows")
+            elif not p.of and p.mean_of in data:
+                data[p.column] = group_mean(data, str(p.mean_of), group)
+        except MLMError:
+            return  # the vocabulary's check has a sentence for it
+
+    # ---- the lesson ----
+    def lesson(self) -> CourseLesson:
+        """The finished lesson."""
+        from mlm_helpers.authoring.lecture import Context
+
+        predictor = self._within(self.roles["predictor"])
+        second = self._second(predictor)
+        vocabulary, data, renamed = _safe_names(self.vocabulary, self.data, self._used(second))
+        at = dict(renamed)
+        lesson = CourseLesson(
+            name=self._table_name(),
+            data=data,
+            vocabulary=vocabulary,
+            loading=self._loading(),
+            predictor=at.get(predictor, predictor),
+            moderator=at.get(self.roles["moderator"], self.roles["moderator"]),
+            second=at.get(second, second),
+            about=self._about(renamed),
+            words="" if self.shipped else "words",
+            notes={int(k): str(t) for k, t in self.settings.get("notes", {}).items()},
+            left_out=self.left_out,
+            renamed=renamed,
+            compare=self._compare(vocabulary.predictor(at.get(*[self.roles["moderator"]] * 2))),
+            **{k: self.settings[k] for k in ("course", "title", "topic", "next_step")
+               if k in self.settings},
+        )  # fmt: skip
+        _check_fits(Context(lesson))
+        return lesson
+
+    def _within(self, column: str) -> str:
+        """The predictor centered within groups; made where the column is not."""
+        from mlm_helpers.centering import center_within
+        from mlm_helpers.vocabulary import is_centered_within
+
+        p, keys = self.vocabulary.predictors[column], self.data[self.vocabulary.group_column]
+        if is_centered_within(self.data[column].astype(float), keys):
+            return column
+        made = self._free(f"{column}_c")
+        self.data[made] = center_within(self.data, column, self.vocabulary.group_column)
+        self._put(replace(p, column=made, of=column, centered="group", codes=(), unit=_step(p)))
+        return made
+
+    def _second(self, predictor: str) -> str:
+        """The second moderator, by default the group mean of the level-1 predictor; centered on
+        its grand mean unless the lesson says otherwise or 0 is its mean already."""
+        from mlm_helpers.centering import center_grand, group_mean
+
+        column = self.roles.get("second")
+        if column is None:
+            x = self.vocabulary.predictors[predictor]
+            base, group = x.base, self.vocabulary.group
+            column = self._free(f"{base}_mean")
+            self.data[column] = group_mean(self.data, base, self.vocabulary.group_column)
+            label = f"{group.one} mean of {x.label}"
+            self._put(
+                Predictor(column, label, 2, f"{x.symbol}_mean", f"unit of {label}", mean_of=base)
+            )
+        values = self.data[column].astype(float)
+        wanted = self.model.get("center_second", abs(values.mean()) > 0.05 * values.std())
+        p = self.vocabulary.predictors[column]
+        if not wanted or p.centered == "grand":
+            return column
+        made = self._free(f"{column}_gdm")
+        self.data[made] = center_grand(self.data, column, over="rows")
+        self._put(replace(p, column=made, of=column, centered="grand", zero=f"average {p.label}"))
+        return made
+
+    def _free(self, name: str) -> str:
+        while name in self.data or name in self.vocabulary.predictors:
+            name += "_"
+        return name
+
+    def _used(self, second: str) -> list[str]:
+        """Columns worth keeping: those of the words."""
+        v = self.vocabulary
+        wanted = {v.group_column, v.outcome.column, *v.predictors, second}
+        return [c for c in self.data.columns if c in wanted]
+
+    def _table_name(self) -> str:
+        name = self.settings.get("name") or _identifier(Path(self.settings["data"]).stem)
+        return f"{name}_data" if name in _TAKEN else name
+
+    def _loading(self) -> str:
+        name = self._table_name()
+        if not self.shipped:
+            return f"lesson = mlm.open_lesson()\n{name}, words = lesson.data, lesson.vocabulary"
+        lines = [f'{name} = mlm.load_dataset("{self.shipped}")']
+        for column in self._made_for_shipped():
+            p = self.vocabulary.predictors[column]
+            call = (
+                f'mlm.center_within({name}, "{p.of}", "{self.vocabulary.group_column}")'
+                if p.centered == "group"
+                else f'mlm.center_grand({name}, "{p.of}", over="rows")'
+            )
+            lines.append(f'{name}["{column}"] = {call}')
+        return "\n".join(lines)
+
+    def _made_for_shipped(self) -> list[str]:
+        from mlm_helpers.datasets import load_dataset
+
+        there = load_dataset(self.shipped).columns
+        return [c for c in self.vocabulary.predictors if c in self.data and c not in there]
+
+    def _about(self, renamed: tuple[tuple[str, str], ...]) -> str:
+        parts = [self.settings.get("about", "").strip()]
+        if self.left_out:
+            n = self.left_out
+            parts.append(
+                f"{n} {'row' if n == 1 else 'rows'} of the file without a value in one of the "
+                f"columns used {'is' if n == 1 else 'are'} left out."
+            )
+        if renamed:
+            pairs = join_words(
+                [f"`{new}` is “{_plain_words(old)}” in the file" for old, new in renamed]
+            )
+            parts.append(f"{pairs}.")
+        return " ".join(p for p in parts if p)
+
+    def _compare(self, w: Predictor) -> tuple[str, str] | None:
+        given = self.model.get("compare")
+        if given is None:
+            return None
+        codes = [p.name for p in w.codes]
+        for name in given:
+            if name not in codes:
+                raise MLMError(
+                    f"'compare' in [model] names {name!r}, which is no code of {w.column!r}; they "
+                    f"are {join_words(codes)}.{suggest(name, codes)}"
+                )
+        return given[0], given[1]
+
+
+def _plain_words(text: str) -> str:
+    return re.sub(r"([\\`*_\[\]<>|$~#])", r"\\\1", text)
+
+
+def _step(p: Predictor) -> str:
+    """The unit of a centered predictor; for a coded one, the step from one code to the other."""
+    if len(p.codes) != 2 or not p.unit.startswith("unit of "):
+        return p.unit
+    low, high = sorted(p.codes, key=lambda c: c.number or 0.0)
+    return f"step from {low.name} to {high.name}"
+
+
+def _check_fits(context: Any) -> None:
+    """Refuse data in which the lecture's first model has nothing to explain."""
+    try:
+        m1 = context.fit("m1")
+        context.fit("m3")
+    except MLMError as error:
+        raise MLMError(f"The lecture's models cannot be fitted to these data. {error}") from None
+    t, many = m1.T.to_numpy(), context.v.group.many
+    for k, what in ((1, "slopes"), (0, "means")):
+        if t[k, k] <= 0:
+            raise MLMError(
+                f"In these data the {what} of {many} do not differ (τ{k}{k} is estimated as 0 in "
+                "Model 1), so the lecture would have nothing to explain: choose another predictor."
+            )
+
+
+# ---- pieces of the file ------------------------------------------------------------------------
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        shipped = join_words(list(shipped_lessons()), "or")
+        raise MLMError(
+            f"There is no lesson file {path.name!r}; give the path of one, or {shipped}."
+        ) from None
+    except OSError as error:
+        raise MLMError(f"{path.name} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise MLMError(f"{path.name} is not UTF-8 text: save it with that encoding.") from None
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MLMError(
+            f"{path.name} is not valid TOML: {error}. Text needs quotation marks, and so does a "
+            'column name with spaces: [predictors."a name"].'
+        ) from None
+    _check_settings(found, path.name)
+    return found
+
+
+def _check_settings(found: Mapping[str, Any], source: str) -> None:
+    _refuse_unknown(found, (*_TEXTS, *_TABLES), source)
+    for key in _TEXTS:
+        if key in found and not isinstance(found[key], str):
+            raise MLMError(f"{key!r} in {source} must be text in quotation marks.")
+    for key in _TABLES:
+        if key in found and not isinstance(found[key], Mapping):
+            raise MLMError(f"{key!r} in {source} must be a table, which starts with [{key}].")
+    if not found.get("data", "").strip():
+        raise MLMError(f'{source} needs a line such as data = "my_students.csv".')
+    name = found.get("name")
+    if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
+        raise MLMError(
+            f"'name' in {source} is what the table is called in code, such as clinics; {name!r} "
+            "is not a name that Python allows."
+        )
+    model = found.get("model")
+    if model is None:
+        raise MLMError(f"{source} has no table [model] that says which columns play which part.")
+    _refuse_unknown(model, _MODEL, f"[model] of {source}")
+    for key in ("predictor", "moderator"):
+        if key not in model:
+            raise MLMError(f'[model] of {source} needs a line such as {key} = "...".')
+    for key in ("predictor", "moderator", "second"):
+        if key in model and not isinstance(model[key], str):
+            raise MLMError(f"{key!r} in [model] of {source} must be a column name in quotes.")
+    if not isinstance(model.get("center_second", True), bool):
+        raise MLMError(f"'center_second' in [model] of {source} must be true or false.")
+    compare = model.get("compare", ["", ""])
+    pair = isinstance(compare, list) and len(compare) == 2
+    if not pair or not all(isinstance(c, str) for c in compare):
+        raise MLMError(f"'compare' in [model] of {source} must be two names of codes in brackets.")
+    for key in found.get("notes", {}):
+        if not key.isdecimal():
+            raise MLMError(f"[notes] of {source} has {key!r}; its keys are numbers of slides.")
+
+
+def _refuse_unknown(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
+    for key in table:
+        if key not in allowed:
+            raise MLMError(
+                f"{where} has an unknown key {key!r}; it may have {', '.join(allowed)}."
+                f"{suggest(key, allowed)}"
+            )
+
+
+def _vocabulary(path: Path, settings: Mapping[str, Any]) -> Vocabulary:
+    from mlm_helpers.vocabulary import load_vocabulary, shipped_vocabularies
+
+    own = {k: settings[k] for k in _VOCABULARY if k in settings}
+    words = settings.get("words")
+    if words is None:
+        return Vocabulary.from_mapping(own, name=path.stem)
+    if own:
+        raise MLMError(
+            f"{path.name} has both words = {words!r} and [{next(iter(own))}]: the words stand in "
+            "one place only."
+        )
+    if words in shipped_vocabularies():
+        return load_vocabulary(words)
+    return Vocabulary.from_toml(path.parent / words)
+
+
+def _data(
+    path: Path, settings: Mapping[str, Any], data: pd.DataFrame | None
+) -> tuple[str, pd.DataFrame]:
+    from mlm_helpers.datasets import dataset_names, load_dataset
+    from mlm_helpers.inspection import read_data
+
+    named = settings["data"]
+    shipped = named if named in dataset_names() else ""
+    if data is not None:
+        return shipped, data.copy()
+    if shipped:
+        return shipped, load_dataset(shipped)
+    return "", read_data(path.parent / named, **settings.get("read", {}))
+
+
+# ---- names that formulas can hold --------------------------------------------------------------
+def _identifier(text: str) -> str:
+    plain = (
+        unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    )
+    name = re.sub(r"\W+", "_", plain).strip("_")
+    if not name or not re.search(r"[A-Za-z]", name):
+        return "column"
+    return f"x{name}" if name[0].isdigit() else name
+
+
+def _safe_names(
+    vocabulary: Vocabulary, data: pd.DataFrame, used: list[str]
+) -> tuple[Vocabulary, pd.DataFrame, tuple[tuple[str, str], ...]]:
+    """The data with their used columns under names that code and formulas can hold."""
+    names: dict[str, str] = {}
+    for column in used:
+        usual = re.fullmatch(r"[A-Za-z_]\w*", column, re.ASCII) and not keyword.iskeyword(column)
+        name = column if usual and column not in _FORMULA_WORDS else _identifier(column)
+        if keyword.iskeyword(name) or name in _FORMULA_WORDS:
+            name += "_"
+        while name in names.values() or (name != column and name in used):
+            name += "_"
+        names[column] = name
+    attrs = dict(data.attrs)
+    data = data[used].rename(columns=names)
+    data.attrs.clear()
+    if "name" in attrs:
+        data.attrs["name"] = attrs["name"]
+    predictors = {
+        names[c]: replace(
+            p,
+            column=names[c],
+            of=names.get(p.of or "", p.of),
+            mean_of=names.get(p.mean_of or "", p.mean_of),
+        )
+        for c, p in vocabulary.predictors.items()
+        if c in names
+    }
+    outcome = replace(vocabulary.outcome, column=names[vocabulary.outcome.column])
+    renamed = replace(
+        vocabulary,
+        outcome=outcome,
+        group_column=names[vocabulary.group_column],
+        predictors=predictors,
+    )
+    return renamed, data, tuple((a, b) for a, b in names.items() if a != b)
+
+
+# ---- two kinds, for the exercises --------------------------------------------------------------
+def _pair(lesson: CourseLesson, codes: tuple[Code, ...]) -> CourseLesson:
+    """The lesson with the groups of two kinds only: those of ``compare``, else the reference and
+    the largest other kind."""
+    w = lesson.vocabulary.predictor(lesson.moderator)
+    kinds = lesson.data[w.column].astype(str)
+    groups = lesson.data[lesson.vocabulary.group_column]
+    if lesson.compare is not None:
+        low, high = (next(c for c in codes if c.name == n) for n in lesson.compare)
+    else:
+        low = codes[0]
+        high = max(codes[1:], key=lambda c: int(groups[kinds == c.value].nunique()))
+    keep = kinds.isin([low.value, high.value])
+    data = lesson.data[keep].reset_index(drop=True)
+    data[w.column] = (kinds[keep].reset_index(drop=True) == high.value).astype("int64")
+    second = lesson.vocabulary.predictor(lesson.second)
+    if second.centered == "grand":
+        data[second.column] = data[second.column] - data[second.column].mean()
+    coded = (replace(low, value="0"), replace(high, value="1"))
+    predictors = {**lesson.vocabulary.predictors, w.column: replace(w, codes=coded)}
+    words = replace(lesson.vocabulary, predictors=predictors)
+    return replace(lesson, data=data, vocabulary=words, compare=None, is_pair=True)
