@@ -992,7 +992,7 @@ def plot_context(table: pd.DataFrame, *, ax: Axes | None = None, labels: Labels 
         textcoords="offset points", color=COLORS[1], fontweight="bold", va="bottom", ha="right",
         bbox=_PALE, zorder=7,
     )  # fmt: skip
-    ax.set_xlabel(f"{words.level1(table.attrs['predictor'])} (line) and its {one} mean (dot)")
+    ax.set_xlabel(f"{words.level1(table.attrs['predictor'])} (lines), {one} mean (dots)")
     ax.set_ylabel(words.axis(table.attrs["outcome"]))
     ax.set_title(f"One predictor, two levels: {len(points['x'])} {many}")
     given = (table.attrs["predictor"], table.attrs["mean"])
