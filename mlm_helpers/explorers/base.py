@@ -28,7 +28,9 @@ _LIVE = "mlm-explorer"
 _RULES = (
     "<style>.jp-OutputArea-child:has(.jp-RenderedImage):has(+ .jp-OutputArea-child ."
     f"{_LIVE}){{display:none}}"
-    f".{_LIVE} .widget-label{{overflow:visible;text-overflow:clip}}"
+    f".{_LIVE} :is(.widget-slider,.widget-dropdown)>.widget-label{{display:flex;height:auto;"
+    "align-items:center;justify-content:flex-end;line-height:1.15;white-space:normal;"
+    "overflow:visible}"
     f".{_LIVE} .noUi-handle:focus{{outline:3px solid #E69F00;outline-offset:1px}}"
     f".{_LIVE} .widget-html-content{{line-height:1.4}}"
     f".{_LIVE} img{{border-radius:4px}}</style>"
@@ -223,7 +225,7 @@ class Explorer:
             description=control.label,
             readout=False,
             readout_format="d" if whole else f".{control.decimals}f",
-            style={"description_width": "140px"},
+            style={"description_width": "150px"},
             layout=w.Layout(flex="1 1 auto", width="auto", min_width="0"),
         )
         slider.observe(lambda change, c=control: self._dragged(c, change["new"]), "value")
@@ -237,7 +239,7 @@ class Explorer:
             options=[(shown, value) for value, shown in control.options.items()],
             value=self._state[control.name],
             description=control.label,
-            style={"description_width": "140px"},
+            style={"description_width": "150px"},
             layout=w.Layout(flex="1 1 300px", max_width="480px", width="auto", min_width="0"),
         )
         box.observe(lambda change, c=control: self._chosen(c, change["new"]), "value")

@@ -324,6 +324,12 @@ class CenteringExplorer(Explorer):
                 )
         return out
 
+    @staticmethod
+    def _off(m: float) -> str:
+        if m == 0:
+            return "average"
+        return f"{h.number(abs(m))} {'above' if m > 0 else 'below'} average"
+
     def _code(self, value: int) -> str:
         p = self.lab.words.predictor(self.lab.moderator or "")
         code = p.code(value)
@@ -363,7 +369,7 @@ class CenteringExplorer(Explorer):
         x, one = w.predictor(self.lab.x).label, w.group.one
         name = _NAMES[state["centering"]].format(group=one)
         name = f"{name[:1].upper()}{name[1:]} {x}"
-        slope, off = h.number(row["slope"]), h.number(state["school"])
+        slope, off = h.number(row["slope"]), self._off(state["school"])
         same = int(models["same"].sum()) - 1
         fits = {0: "No other row is the same model.", 1: "One other row is the same model."}.get(
             same, f"{same} other rows are the same model, written differently."
@@ -373,19 +379,19 @@ class CenteringExplorer(Explorer):
             return (
                 f"{name} with the {one} mean: slope {slope}, contextual effect "
                 f"{h.number(row['contextual'])}. Of two {w.unit.many} with the same {x}, the one "
-                f"in a {one} whose mean is {off} from average is expected to score "
+                f"in a {one} whose mean is {off} is expected to score "
                 f"{h.number(abs(context))} {w.outcome.units} "
                 f"{'higher' if context >= 0 else 'lower'} than the one in an average {one}. {fits}"
             )
         if state["centering"] == ce.WITHIN:
             return (
                 f"{name} alone: slope {slope} within {w.group.many}. The model says nothing of the "
-                f"{one} means: the line of a {one} whose mean is {off} from average has the height "
+                f"{one} means: the line of a {one} whose mean is {off} has the height "
                 f"of all others. {fits}"
             )
         return (
             f"{name} alone: slope {slope}, a blend of within and between. For this model a {one} "
-            f"whose mean is {off} from average differs by "
+            f"whose mean is {off} differs by "
             f"{h.number(row['slope'] * state['school'])} {w.outcome.units} only because of who "
             f"goes there: it leaves no room for context. {fits}"
         )

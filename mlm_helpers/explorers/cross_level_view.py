@@ -91,6 +91,10 @@ class CrossLevelExplorer(Explorer):
         values = self._start_state()
         self._guess: dict[str, float] = {}
         start = {**{c.name: values[c.name] for c in controls}, "truth": None}
+        if isinstance(state, Mapping) and state.get("mode") in self._estimates:
+            # another model starts at its own estimates
+            own = self._estimates[state["mode"]]
+            state = {**{n: v for n, v in own.items() if n in start}, **state}
         super().__init__(controls, start, state)
 
     # ---- what the fits say ---------------------------------------------------------------------

@@ -1,0 +1,141 @@
+"""From key press to changed picture, in a real browser: explorers beside ``interact``.
+
+    python tests/benchmarks/bench_explorers.py [presses]
+
+One JupyterLab, one Chromium, one run: an arrow key on a slider, and the time until the new picture
+is loaded in the page. ``interact`` re-makes a seaborn figure of the same size, in two versions: a
+small one (one panel: two average lines and the schools' slopes) and the three panels of the
+cross-level explorer. Prints median and 95th percentile in ms and their ratio to the small one.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
+
+import lab
+
+SETUP = """
+import mlm_helpers as mlm
+hsb = mlm.load_dataset("hsb82")
+hsb["cses"] = mlm.center_within(hsb, "ses", "school")
+m2 = mlm.fit_mlm("mathach ~ 1 + cses + sector + sector * cses + (1 + cses | school)", hsb)
+"""
+SEABORN = """
+import matplotlib.pyplot as plt, numpy as np, pandas as pd, seaborn as sns
+from ipywidgets import interact
+from mlm_helpers.explorers import cross_level as cl, roles
+parts = roles.read_roles(m2)
+start = {**roles.estimates(m2, parts), "mode": "sector"}
+cloud, references = cl.make_cloud(True, 0.4), {"sector": cl.Reference("", m2, parts.columns)}
+x = np.array([-1.4, 1.4])
+sns.set_theme(style="whitegrid")
+"""
+SMALL = """
+def show(gamma11=0.0):
+    t = cl.compute({**start, "gamma11": gamma11}, cloud, references)
+    fig, ax = plt.subplots(figsize=(8.6, 3.6), dpi=100)
+    lines = pd.DataFrame([(k, v, r.intercept + r.slope * v) for k, r in t.averages.iterrows()
+                          for v in x], columns=["sector", "ses", "math"])
+    sns.lineplot(lines, x="ses", y="math", hue="sector", style="sector", lw=3, ax=ax)
+    sns.scatterplot(t.schools, x="b1", y="b0", hue="w", style="w", ax=ax, legend=False)
+    ax.set(xlim=(-1.4, 1.4), ylim=(0, 25))
+    plt.show()
+interact(show, gamma11=(-4.0, 4.0, 0.125));
+"""
+THREE = """
+def show(gamma11=0.0):
+    t = cl.compute({**start, "gamma11": gamma11}, cloud, references)
+    fig, (a, b, c) = plt.subplots(1, 3, figsize=(8.6, 3.6), dpi=100)
+    lines = pd.DataFrame([(k, v, r.intercept + r.slope * v) for k, r in t.averages.iterrows()
+                          for v in x], columns=["sector", "ses", "math"])
+    for r in t.schools.itertuples():
+        a.plot(x, r.b0 + r.b1 * x, color="grey", lw=0.7)
+    sns.lineplot(lines, x="ses", y="math", hue="sector", style="sector", lw=3, ax=a)
+    sns.stripplot(t.schools, x="w", y="b0", hue="w", ax=b, legend=False)
+    sns.stripplot(t.schools, x="w", y="b1", hue="w", ax=c, legend=False)
+    plt.show()
+interact(show, gamma11=(-4.0, 4.0, 0.125));
+"""
+CASES = {
+    "interact, small seaborn figure": ([SETUP, SEABORN, SMALL], 0),
+    "interact, three seaborn panels": ([SETUP, SEABORN, THREE], 0),
+    "explorer 1, cross-level": ([SETUP, "mlm.explore_cross_level(m2)"], "γ₁₁"),
+    "explorer 2, centering": ([SETUP, "mlm.explore_centering('hsb82')"], "a school"),
+    "explorer 3, shrinkage": ([SETUP, "mlm.explore_shrinkage(m2)"], "γ₁₁"),
+    "explorer 4, live refit, 100 x 20": (
+        [
+            SETUP,
+            "mlm.explore_refit(m2, state={'J': 100, 'n': 20, 'share': 10, 'corr': -0.13,"
+            " 'tau11': 0.6})",
+        ],
+        "γ₁₁",
+    ),
+    "explorer 5, probing": (
+        [
+            SETUP,
+            "hsb['meansesc'] = mlm.group_mean(hsb, 'ses', 'school') - hsb['ses'].mean()\n"
+            "m3 = mlm.fit_mlm('mathach ~ cses * sector + cses * meansesc + (1 + cses | school)',"
+            " hsb)\nmlm.explore_probing(m3)",
+        ],
+        "school",
+    ),
+}
+WATCH = """() => {
+    window.pressed = 0; window.loaded = 0;
+    document.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
+    document.addEventListener('load', (e) => {
+        if (e.target.tagName === 'IMG') window.loaded = performance.now(); }, true);
+}"""
+
+
+def times(page: lab.Page, label: str | int, presses: int) -> list[float]:
+    """Milliseconds from key press to loaded picture."""
+    rows = page.page.locator(".jp-OutputArea .widget-slider:visible")
+    if isinstance(label, str):
+        rows = rows.filter(has_text=label)
+    handle = rows.first.locator(".noUi-handle")
+    page.page.evaluate(WATCH)
+    out = []
+    for k in range(presses + 6):
+        handle.focus()
+        page.page.keyboard.press("ArrowRight" if k % 2 else "ArrowLeft")
+        page.page.wait_for_function("() => window.loaded > window.pressed", timeout=20000)
+        page.page.wait_for_timeout(120)
+        out.append(page.page.evaluate("() => window.loaded - window.pressed"))
+    return out[6:]
+
+
+def main(presses: int = 40) -> None:
+    """Measure every case and print a table."""
+    if why := lab.missing():
+        print(why)
+        return
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for k, (cells, _) in enumerate(CASES.values()):
+            lab.write_notebook(root / f"case{k}.ipynb", cells)
+        with lab.jupyterlab(root) as address, lab.chromium() as browser:
+            for k, (name, (_, label)) in enumerate(CASES.items()):
+                page = lab.Page(browser, address, f"case{k}.ipynb")
+                page.command("notebook:run-all-cells")
+                page.page.wait_for_selector(".noUi-handle:visible", timeout=90000)
+                page.page.wait_for_selector(".jp-OutputArea img:visible", timeout=90000)
+                page.settle()
+                found[name] = times(page, label, presses)
+                page.close()
+    base = statistics.median(next(iter(found.values())))
+    print(f"{'':34} median   p95  ratio of medians")
+    for name, values in found.items():
+        middle = statistics.median(values)
+        p95 = sorted(values)[round(0.95 * (len(values) - 1))]
+        print(f"{name:34} {middle:6.0f} {p95:5.0f}  {middle / base:5.2f}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
