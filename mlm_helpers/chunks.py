@@ -8,7 +8,8 @@ means and centering are added on the way by :func:`with_centering`, in two passe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +29,14 @@ from mlm_helpers.formula import (
     parse_formula,
     term_of_frame,
 )
-from mlm_helpers.moments import Basis, Moments, cross_products, left_over, merge_moments
+from mlm_helpers.moments import Basis, GroupSums, Moments, add_rows, from_sums, left_over
 from mlm_helpers.structure import VariableInfo
 
 if TYPE_CHECKING:
     from mlm_helpers.fit import MLMFit
 
 Array = NDArray[np.float64]
+Columns = list[str] | None
 ROWS_PER_CHUNK = 250_000
 _STATEFUL = {"center", "scale", "standardize", "poly", "bs", "cs", "cr", "cc", "hashed"}
 
@@ -42,12 +44,35 @@ _STATEFUL = {"center", "scale", "standardize", "poly", "bs", "cs", "cr", "cc", "
 # ---- sources ----------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Source:
-    """Chunks of rows. ``chunks(columns)`` starts a new pass; ``once`` means there is only one."""
+    """Chunks of rows.
 
-    chunks: Callable[[list[str] | None], Iterator[pd.DataFrame]]
+    Attributes
+    ----------
+    read : starts a pass over chunks that hold at least the columns asked for (None: all)
+    rows : how many rows there are, where that is known beforehand
+    once : there is only one pass
+    dask : the Dask DataFrame behind it, if the work is to be done where its partitions are
+    prepare : what each chunk goes through after it was read
+    """
+
+    read: Callable[[Columns], Iterator[pd.DataFrame]]
     rows: int | None = None
     once: bool = False
     name: str = ""
+    dask: Any = None
+    prepare: Centering | None = None
+
+    def chunks(self, columns: Columns) -> Iterator[pd.DataFrame]:
+        """Start a pass over the chunks, with these columns (None: all)."""
+        if self.prepare is None:
+            yield from self.read(columns)
+            return
+        for chunk in self.read(self.raw(columns)):
+            yield self.prepare(chunk, columns)
+
+    def raw(self, columns: Columns) -> Columns:
+        """The columns to be read so that ``columns`` can be made of them."""
+        return self.prepare.needed(columns) if self.prepare and columns is not None else columns
 
 
 def open_source(data: Any) -> Source:
@@ -63,7 +88,7 @@ def open_source(data: Any) -> Source:
     if isinstance(data, (str, Path)):
         return _parquet(Path(data))
     if is_dask(data):
-        return Source(lambda columns: _partitions(data, columns))
+        return Source(lambda columns: _partitions(data, columns), dask=data)
     if callable(data):
         return Source(lambda columns: _picked(data(), columns))
     if isinstance(data, (list, tuple)):
@@ -107,7 +132,15 @@ def _parquet(path: Path) -> Source:
 
     def chunks(columns: list[str] | None) -> Iterator[pd.DataFrame]:
         names = None if columns is None else [c for c in columns if c in table.schema.names]
-        for batch in table.to_batches(columns=names, batch_size=ROWS_PER_CHUNK):
+        # read ahead by one batch: more of them would sit in memory beside the one in use
+        batches = table.to_batches(
+            columns=names,
+            batch_size=ROWS_PER_CHUNK,
+            batch_readahead=1,
+            fragment_readahead=1,
+            fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
+        )
+        for batch in batches:
             if batch.num_rows:
                 yield batch.to_pandas()
 
@@ -145,19 +178,98 @@ def _only_once(
     return chunks
 
 
-def progress_of(
-    source: Source, columns: list[str] | None, progress: bool, what: str
-) -> Iterator[pd.DataFrame]:
-    """The chunks of one pass, with a bar of the rows read when ``progress`` is true."""
-    if not progress:
-        yield from source.chunks(columns)
-        return
-    from tqdm.auto import tqdm
+def in_one_pass(
+    source: Source,
+    columns: list[str],
+    work: Callable[[pd.DataFrame], Any],
+    merge: Callable[[list[Any]], Any],
+    progress: bool,
+    what: str,
+) -> Any:
+    """``work`` on every chunk, merged: on the cluster for Dask, else here, one after the other.
 
-    with tqdm(total=source.rows, unit=" rows", unit_scale=True, desc=what) as bar:
+    None when there is no chunk. ``work`` returns None for a chunk that adds nothing.
+    """
+    if source.dask is not None:
+        return _on_the_cluster(source, columns, work, merge)
+    waiting = _Waiting(merge)
+    bar = None
+    if progress:
+        from tqdm.auto import tqdm
+
+        bar = tqdm(total=source.rows, unit=" rows", unit_scale=True, desc=what)
+    try:
         for chunk in source.chunks(columns):
-            yield chunk
-            bar.update(len(chunk))
+            waiting.add(work(chunk))
+            if bar is not None:
+                bar.update(len(chunk))
+    finally:
+        if bar is not None:
+            bar.close()
+    return waiting.merged()
+
+
+class _Waiting:
+    """Results that are merged when those that wait outgrow what is merged already, so that memory
+    stays small and the work grows no faster than the rows."""
+
+    def __init__(self, merge: Callable[[list[Any]], Any], at_least: int = 100_000):
+        self.merge, self.limit = merge, at_least
+        self.results: list[Any] = []
+        self.size = 0
+
+    def add(self, result: Any) -> None:
+        if result is None:
+            return
+        self.results.append(result)
+        self.size += len(result)
+        if self.size > max(self.limit, 2 * len(self.results[0])) and len(self.results) > 1:
+            self.merged()
+
+    def merged(self) -> Any:
+        if len(self.results) > 1:
+            self.results = [self.merge(self.results)]
+            self.size = len(self.results[0])
+        return self.results[0] if self.results else None
+
+
+def _on_the_cluster(
+    source: Source,
+    columns: list[str],
+    work: Callable[[pd.DataFrame], Any],
+    merge: Callable[[list[Any]], Any],
+) -> Any:
+    """Dask: the workers keep the rows and merge their results; one result comes back."""
+    import dask
+
+    data, raw = source.dask, source.raw(columns) or columns
+    known = [c for c in raw if c in data.columns]  # a missing one is reported by the work itself
+    shared = dask.delayed(_Job(work, merge, source.prepare, columns), pure=False, traverse=False)
+    run = dask.delayed(_Job.run, pure=False)
+    join = dask.delayed(_Job.join, pure=False)
+    tasks = [run(shared, part) for part in data[known].to_delayed()]
+    while len(tasks) > 1:
+        tasks = [join(shared, tasks[k : k + 4]) for k in range(0, len(tasks), 4)]
+    return tasks[0].compute() if tasks else None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the workers need, sent to each of them once."""
+
+    work: Callable[[pd.DataFrame], Any]
+    merge: Callable[[list[Any]], Any]
+    prepare: Centering | None
+    columns: list[str]
+
+    def run(self, part: pd.DataFrame) -> Any:
+        if self.prepare is not None:
+            part = self.prepare(part, self.columns)
+        return self.work(part) if len(part) else None
+
+    def join(self, results: list[Any]) -> Any:
+        some = [r for r in results if r is not None]
+        return self.merge(some) if some else None
 
 
 # ---- group means and centering in two passes ----------------------------------------------------
@@ -172,18 +284,26 @@ def group_means(
         When a column is missing, not numeric, or has missing values.
     """
     names = list(columns)
-    parts: list[pd.DataFrame] = []
-    for chunk in progress_of(open_source(data), [*names, group], progress, "group means"):
-        known_columns(chunk, [*names, group], group)
-        _complete(chunk, [*names, group])
-        sums = chunk.groupby(group, observed=True)[names].sum()
-        sums["n"] = chunk.groupby(group, observed=True).size()
-        parts.append(sums)
-    if not parts:
+    work = partial(_sums_of, names=names, group=group)
+    total = in_one_pass(
+        open_source(data), [*names, group], work, _add_frames, progress, "group means"
+    )
+    if total is None:
         raise MLMError("The data have no rows.")
-    total = pd.concat(parts).groupby(level=0).sum().sort_index()
+    total = total.sort_index()
     total[names] = total[names].div(total["n"], axis=0)
     return total.rename_axis(group)
+
+
+def _sums_of(chunk: pd.DataFrame, names: list[str], group: str) -> pd.DataFrame:
+    known_columns(chunk, [*names, group], group)
+    _complete(chunk, [*names, group])
+    groups = chunk.groupby(group, observed=True)
+    return groups[names].sum().assign(n=groups.size())
+
+
+def _add_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(frames).groupby(level=0).sum()
 
 
 def _complete(chunk: pd.DataFrame, names: list[str]) -> None:
@@ -225,6 +345,8 @@ def with_centering(
     raw = sorted(
         {*means.values(), *within.values(), *(c for c in grand.values() if c not in means)}
     )
+    if source.prepare is not None:
+        raise MLMError("These chunks are centered already: ask for all columns in one call.")
     if source.once:
         raise MLMError(
             "Centering needs two passes, but these chunks can be read once: pass a function that "
@@ -235,23 +357,39 @@ def with_centering(
     over_rows = {
         new: float((table[means.get(old, old)] * weights).sum()) for new, old in grand.items()
     }
-    made = {*means, *within, *grand}
+    prepare = Centering(group, table[raw], means, within, grand, over_rows)
+    return replace(source, prepare=prepare)
 
-    def chunks(columns: list[str] | None) -> Iterator[pd.DataFrame]:
-        needed = None if columns is None else sorted({*columns, *raw, group} - made)
-        for chunk in source.chunks(needed):
-            own = table[raw].reindex(chunk[group])
-            added = {new: own[old].to_numpy() for new, old in means.items()}
-            added |= {
-                new: chunk[old].to_numpy() - own[old].to_numpy() for new, old in within.items()
-            }
-            for new, old in grand.items():
-                values = added[old] if old in means else chunk[old].to_numpy()
-                added[new] = values - over_rows[new]
-            out = chunk.assign(**added)
-            yield out if columns is None else out[[c for c in columns if c in out.columns]]
 
-    return Source(chunks, rows=source.rows, name=source.name)
+@dataclass(frozen=True)
+class Centering:
+    """Adds group means and centered columns to a chunk, once the means are known.
+
+    ``table`` holds the group means of the columns in use, ``over_rows`` the grand means.
+    """
+
+    group: str
+    table: pd.DataFrame
+    means: dict[str, str]
+    within: dict[str, str]
+    grand: dict[str, str]
+    over_rows: dict[str, float]
+
+    def needed(self, columns: list[str]) -> list[str]:
+        """The columns to be read so that ``columns`` can be made."""
+        made = {*self.means, *self.within, *self.grand}
+        return sorted({*columns, *self.table.columns, self.group} - made)
+
+    def __call__(self, chunk: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+        at = self.table.index.get_indexer(pd.Index(chunk[self.group]))
+        own = {name: self.table[name].to_numpy()[at] for name in self.table.columns}
+        added = {new: own[old] for new, old in self.means.items()}
+        added |= {new: chunk[old].to_numpy() - own[old] for new, old in self.within.items()}
+        for new, old in self.grand.items():
+            values = added[old] if old in self.means else chunk[old].to_numpy()
+            added[new] = values - self.over_rows[new]
+        out = chunk.assign(**added)
+        return out if columns is None else out[[c for c in columns if c in out.columns]]
 
 
 # ---- the fit ------------------------------------------------------------------------------------
@@ -261,16 +399,15 @@ class ChunkedDesign(Design):
     keeps_rows = False
     _ROWS = ("x", "z", "y", "codes", "data", "first_rows")
 
-    def __init__(self, first: Design, totals: _Totals, labels: NDArray):
-        for name in ("formula", "columns", "random", "blocks", "spec"):
+    def __init__(self, first: Design, kept: Kept):
+        for name in ("formula", "columns", "random", "blocks", "spec", "random_specs"):
             object.__setattr__(self, name, getattr(first, name))
-        object.__setattr__(self, "random_specs", first.random_specs)
-        object.__setattr__(self, "labels", labels)
-        counts = totals.dropped
+        object.__setattr__(self, "labels", kept.labels)
+        counts = kept.dropped
         dropped = {n: counts[n] for n in first.formula.variables if n in counts}
         object.__setattr__(self, "dropped", dropped)
-        object.__setattr__(self, "n_dropped", totals.n_dropped)
-        object.__setattr__(self, "_totals", totals)
+        object.__setattr__(self, "n_dropped", kept.n_dropped)
+        object.__setattr__(self, "_kept", kept)
 
     def __getattr__(self, name: str) -> Any:
         if name in ChunkedDesign._ROWS:
@@ -282,13 +419,13 @@ class ChunkedDesign(Design):
 
     def describe(self) -> dict[str, VariableInfo]:
         """Level, kind and centering of each variable, from what each chunk left behind."""
-        return {name: self._totals.describe(name) for name in self._totals.columns}
+        return {name: self._kept.describe(name) for name in self._kept.columns}
 
     @property
     def group_frame(self) -> pd.DataFrame:
         """The level-2 variables, one row per group."""
         level2 = [v.name for v in self.structure.variables.values() if v.level == 2]
-        frame = pd.DataFrame({name: self._totals.values(name) for name in level2})
+        frame = pd.DataFrame({name: self._kept.values(name) for name in level2})
         return frame.set_axis(pd.Index(self.labels, name=self.formula.group), axis=0)
 
     def level2_values(self, term: str) -> Array:
@@ -296,68 +433,69 @@ class ChunkedDesign(Design):
         return term_of_frame(term, self.group_frame, self.formula)
 
 
-@dataclass
-class _Totals:
-    """What is kept of each variable: per chunk and group the lowest and highest value and sum."""
+@dataclass(frozen=True)
+class Kept:
+    """What chunks leave behind: a row of numbers for each group, and totals.
 
-    columns: list[str]
+    ``sums`` (J, 1 + q² + q(p + 1) + v) holds n, Z'Z, Z'[X y] and the sum of each of the v
+    variables, ``low`` and ``high`` (J, v) their lowest and highest values (codes for categories).
+    """
+
+    columns: tuple[str, ...]
     categories: dict[str, pd.Index]
-    dropped: dict[str, int] = field(default_factory=dict)
-    n_dropped: int = 0
-    parts: list[pd.DataFrame] = field(default_factory=list)
-    n: NDArray[np.int64] | None = None
-    square: dict[str, float] = field(default_factory=dict)
-    seen: dict[str, set] = field(default_factory=dict)
+    labels: NDArray
+    sums: Array
+    low: Array
+    high: Array
+    ww: Array
+    square: Array
+    seen: tuple[frozenset, ...]
+    dropped: dict[str, int]
+    n_dropped: int
 
-    def add(self, frame: pd.DataFrame, codes: NDArray[np.intp], labels: NDArray) -> None:
-        order = np.argsort(codes, kind="stable")
-        starts = np.searchsorted(codes[order], np.arange(len(labels)))
-        out = {}
-        for name in self.columns:
-            v = self._numbers(frame[name])
-            self.square[name] = self.square.get(name, 0.0) + float(v @ v)
-            known = self.seen.setdefault(name, set())
-            if len(known) <= 2:
-                known.update(pd.unique(v)[:3].tolist())
-            v = v[order]
-            out[f"low {name}"] = np.minimum.reduceat(v, starts)
-            out[f"high {name}"] = np.maximum.reduceat(v, starts)
-            out[f"sum {name}"] = np.add.reduceat(v, starts)
-        self.parts.append(pd.DataFrame(out, index=labels))
+    def __len__(self) -> int:
+        return len(self.labels)
 
-    def _numbers(self, values: pd.Series) -> Array:
-        if values.name in self.categories:
-            return self.categories[str(values.name)].get_indexer(pd.Index(values)).astype(float)
-        return values.to_numpy(dtype=float)
+    @cached_property
+    def n(self) -> NDArray[np.int64]:
+        """(J,) rows of each group."""
+        return np.rint(self.sums[:, 0]).astype(np.int64)
 
-    def finish(self, labels: NDArray, n: NDArray[np.int64]) -> None:
-        """Merge the chunks' parts into one row per group, in the order of ``labels``."""
-        everything = pd.concat(self.parts)
-        how = {"low": "min", "high": "max", "sum": "sum"}
-        rule = {c: how[c.split(" ", 1)[0]] for c in everything.columns}
-        self.parts = [everything.groupby(level=0).agg(rule).reindex(labels)]
-        self.n = n
+    def group_sums(self, q: int) -> GroupSums:
+        """The cross-products in their shapes."""
+        w, groups = len(self.ww), len(self)
+        zz = self.sums[:, 1 : 1 + q * q].reshape(groups, q, q).copy()
+        zw = self.sums[:, 1 + q * q : 1 + q * q + q * w].reshape(groups, q, w).copy()
+        return GroupSums(self.n, zz, zw, self.ww)
+
+    def without_products(self) -> Kept:
+        """Only what describes the variables: the rest lives on in the moments."""
+        v = len(self.columns)
+        return replace(
+            self, sums=self.sums[:, [0, *range(self.sums.shape[1] - v, self.sums.shape[1])]]
+        )
 
     def values(self, name: str) -> Any:
-        low = self.parts[0][f"low {name}"].to_numpy()
+        """The value of a level-2 variable in each group."""
+        low = self.low[:, self.columns.index(name)]
         if name in self.categories:
             return self.categories[name].take(low.astype(int))
         return low
 
     def describe(self, name: str) -> VariableInfo:
-        table, n = self.parts[0], self.n
-        assert n is not None
-        low, high = table[f"low {name}"].to_numpy(), table[f"high {name}"].to_numpy()
+        """Level, kind and centering of one variable."""
+        at = self.columns.index(name)
+        low, high = self.low[:, at], self.high[:, at]
         size = max(np.abs(low).max(), np.abs(high).max(), 1e-300)
         level = 2 if np.all(high - low <= 1e-10 * np.abs(low) + 1e-12 * size) else 1
         if name in self.categories:
             names = tuple(map(str, self.categories[name]))
             return VariableInfo(name, level, "categorical", names, len(names) == 2)
-        total = table[f"sum {name}"].to_numpy()
-        mean = total.sum() / n.sum()
-        spread = np.sqrt(max(self.square[name] / n.sum() - mean**2, 0.0))
+        total, rows = self.sums[:, at - len(self.columns)], self.n.sum()
+        mean = total.sum() / rows
+        spread = np.sqrt(max(self.square[at] / rows - mean**2, 0.0))
         tiny = 1e-6 * max(spread, 1e-300)
-        means = total / n
+        means = total / self.n
         if level == 1 and np.abs(means).max() <= tiny:
             centered = "group"
         elif abs(mean) <= tiny:
@@ -366,9 +504,47 @@ class _Totals:
             centered = "grand_groups"
         else:
             centered = "none"
-        values = sorted(self.seen[name])
+        values = sorted(self.seen[at])
         categories = tuple(f"{v:g}" for v in values) if len(values) <= 2 else ()
         return VariableInfo(name, level, "numeric", categories, len(values) == 2, centered)
+
+
+def merge_kept(pieces: list[Kept]) -> Kept:
+    """Add up what several chunks left behind; a group may be in several of them."""
+    filled = [p for p in pieces if len(p)]  # an empty piece has no type of labels
+    if not filled:
+        return replace(pieces[0], **_totals(pieces))
+    found, labels = pd.factorize(np.concatenate([p.labels for p in filled]), sort=True)
+    first, groups = filled[0], len(labels)
+    sums = np.zeros((groups, first.sums.shape[1]))
+    low = np.full((groups, first.low.shape[1]), np.inf)
+    high = np.full_like(low, -np.inf)
+    ends = np.cumsum([len(p) for p in filled])
+    for piece, end in zip(filled, ends, strict=True):
+        at = found[end - len(piece) : end]  # each group at most once
+        sums[at] += piece.sums
+        low[at] = np.minimum(low[at], piece.low)
+        high[at] = np.maximum(high[at], piece.high)
+    return replace(
+        first, labels=np.asarray(labels), sums=sums, low=low, high=high, **_totals(pieces)
+    )
+
+
+def _totals(pieces: list[Kept]) -> dict[str, Any]:
+    names = dict.fromkeys(n for p in pieces for n in p.dropped)
+    seen = zip(*(p.seen for p in pieces), strict=True)
+    return {
+        "ww": np.sum([p.ww for p in pieces], axis=0),
+        "square": np.sum([p.square for p in pieces], axis=0),
+        "seen": tuple(_three(frozenset().union(*values)) for values in seen),
+        "dropped": {n: sum(p.dropped.get(n, 0) for p in pieces) for n in names},
+        "n_dropped": sum(p.n_dropped for p in pieces),
+    }
+
+
+def _three(values: Iterable[float]) -> frozenset:
+    """At most three of them: enough to tell two values from many."""
+    return frozenset(sorted(values)[:3])
 
 
 def fit_chunks(formula: str, data: Any, reml: bool = True, progress: bool = False) -> MLMFit:
@@ -389,97 +565,119 @@ def fit_chunks(formula: str, data: Any, reml: bool = True, progress: bool = Fals
     categories = _categories(parsed, source, first, progress)
     design = build_design(parsed, _coded(complete_rows(first[columns])[0], categories))
     basis = basis_of(design)
-    totals = _Totals([c for c in columns if c != parsed.group], categories)
-    pieces: list[Moments] = []
-    if is_dask(data):
-        _on_the_cluster(data, design, basis, categories, totals, pieces)
-    else:
-        for chunk in progress_of(source, columns, progress, "cross-products"):
-            _absorb(_piece(chunk, design, basis, categories), totals, pieces)
-    moments = merge_moments(pieces)
-    totals.finish(moments.labels, moments.n)
+    recipe = _Recipe.of(design, categories)
+    work = partial(_piece, recipe=recipe, basis=basis)
+    kept = in_one_pass(source, columns, work, merge_kept, progress, "cross-products")
+    moments = from_sums(kept.labels, kept.group_sums(len(design.random)), basis)
+    kept = kept.without_products()
     if moments.cancels and not source.once:
-        moments = _exact_within(moments, source, design, categories, progress)
-    chunked = ChunkedDesign(design, totals, moments.labels)
-    return fit_moments(moments, chunked, reml, source.name)
+        second = partial(_left_over, recipe=recipe, moments=moments)
+        within = in_one_pass(source, columns, second, sum, progress, "within groups")
+        moments = replace(moments, within=within)
+    return fit_moments(moments, ChunkedDesign(design, kept), reml, source.name)
 
 
 @dataclass(frozen=True)
-class _Piece:
-    moments: Moments | None  # None for a chunk without a complete row
-    totals: _Totals
+class _Recipe:
+    """How the columns of the model are made of a chunk; holds no rows."""
+
+    design: Design
+    categories: dict[str, pd.Index]
+
+    @classmethod
+    def of(cls, design: Design, categories: dict[str, pd.Index]) -> _Recipe:
+        random_specs = design.random_specs  # read from the rows, which then go
+        bare = replace(
+            design,
+            x=np.zeros((0, 0)),
+            z=np.zeros((0, 0)),
+            y=np.zeros(0),
+            codes=np.zeros(0, dtype=np.intp),
+            data=design.data.iloc[:0],
+        )
+        object.__setattr__(bare, "random_specs", random_specs)
+        return cls(bare, categories)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        parsed = self.design.formula
+        return tuple(c for c in parsed.variables if c != parsed.group)
+
+    def numbers(self, values: pd.Series) -> Array:
+        """A variable as numbers, categories as their codes."""
+        if values.name in self.categories:
+            return self.categories[str(values.name)].get_indexer(pd.Index(values)).astype(float)
+        return values.to_numpy(dtype=float)
 
 
-def _piece(
-    chunk: pd.DataFrame, first: Design, basis: Basis, categories: dict[str, pd.Index]
-) -> _Piece:
-    """The cross-products of one chunk and what is kept of its variables."""
-    parsed = first.formula
-    columns = list(parsed.variables)
-    known_columns(chunk, columns, parsed.group)
-    frame, dropped, n_dropped = complete_rows(chunk[columns])
-    totals = _Totals([c for c in columns if c != parsed.group], categories, dropped, n_dropped)
+def _piece(chunk: pd.DataFrame, recipe: _Recipe, basis: Basis) -> Kept:
+    """What one chunk leaves behind."""
+    parsed = recipe.design.formula
+    names = list(parsed.variables)
+    known_columns(chunk, names, parsed.group)
+    frame, dropped, n_dropped = complete_rows(chunk[names])
     if not len(frame):
-        return _Piece(None, totals)
+        return _nothing(recipe, dropped, n_dropped)
     check_columns(frame, parsed)
-    frame = _coded(frame, categories)
-    x, z, y = first.columns_of(frame)
-    codes, found = pd.factorize(frame[parsed.group], sort=True)
-    labels = np.asarray(found)
-    totals.add(frame, codes, labels)
-    return _Piece(cross_products(x, z, y, codes.astype(np.intp), labels, basis), totals)
+    codes, labels = pd.factorize(frame[parsed.group], sort=True)
+    codes, groups = codes.astype(np.intp), len(labels)
+    sums = add_rows(
+        *recipe.design.columns_of(_coded(frame, recipe.categories)), codes, groups, basis
+    )
+    raw = [recipe.numbers(frame[name]) for name in recipe.columns]
+    order = np.argsort(codes, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(sums.n)[:-1]])
+    low, high, total = np.empty((3, groups, len(raw)))
+    for k, values in enumerate(raw):
+        v = values[order]
+        low[:, k] = np.minimum.reduceat(v, starts)
+        high[:, k] = np.maximum.reduceat(v, starts)
+        total[:, k] = np.add.reduceat(v, starts)
+    flat = (sums.n[:, None], sums.zz.reshape(groups, -1), sums.zw.reshape(groups, -1), total)
+    return Kept(
+        columns=recipe.columns,
+        categories=recipe.categories,
+        labels=np.asarray(labels),
+        sums=np.hstack(flat),
+        low=low,
+        high=high,
+        ww=sums.ww,
+        square=np.array([v @ v for v in raw]),
+        seen=tuple(_three(pd.unique(v)[:3].tolist()) for v in raw),
+        dropped=dropped,
+        n_dropped=n_dropped,
+    )
 
 
-def _absorb(piece: _Piece, totals: _Totals, pieces: list[Moments]) -> None:
-    if piece.moments is not None:
-        pieces.append(piece.moments)
-    own = piece.totals
-    totals.parts += own.parts
-    totals.n_dropped += own.n_dropped
-    for name, count in own.dropped.items():
-        totals.dropped[name] = totals.dropped.get(name, 0) + count
-    for name, value in own.square.items():
-        totals.square[name] = totals.square.get(name, 0.0) + value
-    for name, values in own.seen.items():
-        totals.seen.setdefault(name, set()).update(values)
+def _nothing(recipe: _Recipe, dropped: dict[str, int], n_dropped: int) -> Kept:
+    """What a chunk without a complete row leaves behind: its count of rows left out."""
+    v, q = len(recipe.columns), len(recipe.design.random)
+    w = len(recipe.design.columns) + 1
+    return Kept(
+        columns=recipe.columns,
+        categories=recipe.categories,
+        labels=np.empty(0, dtype=object),
+        sums=np.empty((0, 1 + q * q + q * w + v)),
+        low=np.empty((0, v)),
+        high=np.empty((0, v)),
+        ww=np.zeros((w, w)),
+        square=np.zeros(v),
+        seen=(frozenset(),) * v,
+        dropped=dropped,
+        n_dropped=n_dropped,
+    )
 
 
-def _on_the_cluster(
-    data: Any,
-    design: Design,
-    basis: Basis,
-    categories: dict[str, pd.Index],
-    totals: _Totals,
-    pieces: list[Moments],
-) -> None:
-    """Dask: each worker sends the cross-products of its partitions, not their rows."""
-    import dask
-
-    columns = list(design.formula.variables)
-    known_columns(data, columns, design.formula.group)
-    piece = dask.delayed(_piece, pure=False)
-    tasks = [piece(part, design, basis, categories) for part in data[columns].to_delayed()]
-    for done in dask.compute(*tasks):
-        _absorb(done, totals, pieces)
-
-
-def _exact_within(
-    moments: Moments,
-    source: Source,
-    design: Design,
-    categories: dict[str, pd.Index],
-    progress: bool,
-) -> Moments:
-    """A second pass for data whose groups differ so much that subtraction costs digits."""
-    parsed = design.formula
-    index = pd.Index(moments.labels)
-    total = np.zeros_like(moments.within)
-    for chunk in progress_of(source, list(parsed.variables), progress, "within groups"):
-        frame = complete_rows(chunk[list(parsed.variables)])[0]
-        if len(frame):
-            x, z, y = design.columns_of(_coded(frame, categories))
-            total += left_over(moments, x, z, y, index.get_indexer(pd.Index(frame[parsed.group])))
-    return replace(moments, within=total)
+def _left_over(chunk: pd.DataFrame, recipe: _Recipe, moments: Moments) -> Array | None:
+    """What the groups' regressions leave over in one chunk, for data whose groups differ so much
+    that a subtraction of totals costs digits."""
+    parsed = recipe.design.formula
+    frame = complete_rows(chunk[list(parsed.variables)])[0]
+    if not len(frame):
+        return None
+    x, z, y = recipe.design.columns_of(_coded(frame, recipe.categories))
+    codes = pd.Index(moments.labels).get_indexer(pd.Index(frame[parsed.group]))
+    return left_over(moments, x, z, y, codes)
 
 
 def _no_stateful(parsed: ParsedFormula) -> None:
@@ -535,11 +733,16 @@ def _categories(
             f"Column {wanted[0]!r} is categorical, and its categories must be known before the "
             "fit: pass a function that returns the chunks anew, or a Parquet file."
         )
-    found: dict[str, set] = {name: set() for name in wanted}
-    for chunk in progress_of(source, wanted, progress, "categories"):
-        for name in wanted:
-            found[name].update(chunk[name].dropna().unique().tolist())
-    return {name: pd.Index(sorted(values)) for name, values in found.items()}
+    found = in_one_pass(source, wanted, _distinct, _unite, progress, "categories")
+    return {name: pd.Index(sorted(found[name])) for name in wanted}
+
+
+def _distinct(chunk: pd.DataFrame) -> dict[str, set]:
+    return {str(name): set(chunk[name].dropna().unique().tolist()) for name in chunk.columns}
+
+
+def _unite(found: list[dict[str, set]]) -> dict[str, set]:
+    return {name: set().union(*(f[name] for f in found)) for name in found[0]}
 
 
 def _wrapped_in_c(parsed: ParsedFormula, name: str) -> bool:

@@ -14,6 +14,7 @@ regression's coefficients (``ols``), in which nothing cancels.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,10 +166,29 @@ def cross_products(
     x, z, y : (n, p), (n, q) and (n,) columns as the user gave them
     codes : (n,) the group of each row as a number into ``labels``
     """
+    sums = add_rows(x, z, y, codes, len(labels), basis)
+    out = from_sums(labels, sums, basis)
+    # when the groups differ so much that the subtraction costs digits, sum squares instead
+    return replace(out, within=left_over(out, x, z, y, codes)) if out.cancels else out
+
+
+class GroupSums(NamedTuple):
+    """The sums over rows themselves, with the shapes of :class:`Moments`."""
+
+    n: NDArray[np.int64]
+    zz: Array
+    zw: Array
+    ww: Array
+
+
+def add_rows(
+    x: Array, z: Array, y: Array, codes: NDArray[np.integer], groups: int, basis: Basis
+) -> GroupSums:
+    """Sum the rows of each of ``groups`` groups."""
     zs, xs, ys = basis.apply(x, z, y)
     w = np.column_stack([xs, ys])
     both = np.hstack([zs, w])
-    groups, q = len(labels), z.shape[1]
+    q = z.shape[1]
     sums = np.empty((groups, q, both.shape[1]))
     order = np.argsort(codes, kind="stable")
     n = np.bincount(codes, minlength=groups)
@@ -176,13 +196,14 @@ def cross_products(
     for a in range(q):
         weights = sparse.csr_array((zs[order, a], order, starts), shape=(groups, len(y)))
         sums[:, a] = weights @ both
-    zz, zw = sums[:, :, :q].copy(), sums[:, :, q:].copy()
-    ols = group_regressions(zz, zw)
-    ww = w.T @ w
-    within = ww - np.tensordot(zw, ols, axes=([0, 1], [0, 1]))
-    out = Moments(labels, n, zz, zw, ww, basis, ols, within)
-    # when the groups differ so much that the subtraction costs digits, sum squares instead
-    return replace(out, within=left_over(out, x, z, y, codes)) if out.cancels else out
+    return GroupSums(n, sums[:, :, :q].copy(), sums[:, :, q:].copy(), w.T @ w)
+
+
+def from_sums(labels: NDArray, sums: GroupSums, basis: Basis) -> Moments:
+    """Complete the sums over all rows with what the groups' own regressions leave over."""
+    ols = group_regressions(sums.zz, sums.zw)
+    within = sums.ww - np.tensordot(sums.zw, ols, axes=([0, 1], [0, 1]))
+    return Moments(labels, *sums, basis, ols, within)
 
 
 def group_regressions(zz: Array, zw: Array) -> Array:
@@ -195,27 +216,6 @@ def group_regressions(zz: Array, zw: Array) -> Array:
     inverse = np.divide(1.0, values, out=np.zeros_like(values), where=kept)
     turned = vectors.transpose(0, 2, 1)
     return vectors @ (inverse[:, :, None] * (turned @ zw))
-
-
-def merge_moments(pieces: list[Moments]) -> Moments:
-    """Add the cross-products of chunks that were made with the same basis.
-
-    Groups may be split over chunks; the labels of the result are sorted.
-    """
-    labels, inverse = np.unique(np.concatenate([m.labels for m in pieces]), return_inverse=True)
-    shape = (len(labels), len(inverse))
-    gather = sparse.csr_array((np.ones(len(inverse)), (inverse, np.arange(len(inverse)))), shape)
-
-    def total(values: list[NDArray]) -> Array:
-        stacked = np.concatenate(values).astype(float)
-        return (gather @ stacked.reshape(len(inverse), -1)).reshape(-1, *stacked.shape[1:])
-
-    n = np.rint(total([m.n for m in pieces])).astype(np.int64)
-    zz, zw = total([m.zz for m in pieces]), total([m.zw for m in pieces])
-    ww = np.sum([m.ww for m in pieces], axis=0)
-    ols = group_regressions(zz, zw)
-    within = ww - np.tensordot(zw, ols, axes=([0, 1], [0, 1]))
-    return Moments(labels, n, zz, zw, ww, pieces[0].basis, ols, within)
 
 
 def left_over(m: Moments, x: Array, z: Array, y: Array, codes: NDArray[np.integer]) -> Array:
