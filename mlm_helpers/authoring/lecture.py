@@ -16,6 +16,7 @@ The template is a row of cells. A line ``%% text slide`` starts one:
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -398,7 +399,7 @@ class Context:
             "g": v.group_column,
             "w_counts": self._counts(),
             "w_coding": Raw(self._coding()),
-            "at_high": Raw(repr({w.column: self._value(high)})),
+            "at_high": Raw(f'{{"{w.column}": {self._value(high)}}}'),
             "who": Raw(self._who(low)),
             "others": join_words([self._who(c) for c in w.codes[1:]]),
             "m_zero": self._zero(),
@@ -473,7 +474,6 @@ class Context:
             "clear": {u: _leaves_out_zero(m3, u) for u in ("u0", "u1")},
             "ve2": variance_explained(m1, m2)["explained"],
             "ve3": variance_explained(m1, m3)["explained"],
-            "ve3left": 100 * (1 - variance_explained(m1, m3)["explained"]["tau11"]),
             "cmp1": compare(self.fit("m1_ri"), m1).table.iloc[1],
             "cmp3": compare(self.fit("m3_ri"), m3).table.iloc[1],
         }
@@ -503,7 +503,8 @@ class Context:
             "est": self.estimate,
             "sig": lambda fit, s: self.row(fit, s)["p"] < 0.05,
             "pval": lambda fit, s: float(self.row(fit, s)["p"]),
-            "pct": lambda table, key: Raw(number(100 * float(table[key]), 1)),
+            # a share below 0 is a variance that came out larger, so that nothing is explained
+            "share": lambda x: Raw(f"{number(100 * float(x), 1)}%" if x > 0 else "none"),
             "tex": lambda s: Raw(tex(s)),
             "tex_list": lambda symbols: Raw(join_words([f"${tex(s)}$" for s in symbols])),
             "quoted": lambda symbols: Raw(", ".join(f'"{s}"' for s in symbols)),
@@ -596,10 +597,10 @@ class Context:
             f"comparisons with {escape(self._reference().many)}."
         )
 
-    def _value(self, code: Code) -> Any:
-        """A code as it stands in the data."""
+    def _value(self, code: Code) -> str:
+        """A code as it is written in Python to find it in the data."""
         found = [v for v in self.lesson.data[self.w.column].unique() if self.w.code(v) == code]
-        return found[0].item() if hasattr(found[0], "item") else found[0]
+        return json.dumps(found[0], ensure_ascii=False, default=lambda value: value.item())
 
     def _reference(self) -> Code:
         return self.w.codes[0]

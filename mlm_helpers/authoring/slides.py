@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import copy
+import html
 import mimetypes
 import re
 import shutil
@@ -129,12 +130,25 @@ def slides_html(notebook: NotebookNode, packages: dict[str, Path]) -> str:
 
 
 def _for_slides(notebook: NotebookNode) -> NotebookNode:
-    """A copy in which explorers, which need a kernel, are their still picture."""
+    """A copy in which explorers, which need a kernel, are their still picture, and in which every
+    picture is HTML with its description: nbconvert drops the one in a picture's metadata."""
     made = copy.deepcopy(notebook)
     for cell in made.cells:
-        if "explorer" in cell.metadata.get("tags", []) and cell.cell_type == "code":
+        if cell.cell_type != "code":
+            continue
+        if "explorer" in cell.metadata.get("tags", []):
             cell.outputs = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if "image/png" in data and "text/html" not in data:
+                data["text/html"] = _image(output)
     return made
+
+
+def _image(output: NotebookNode) -> str:
+    said = output.metadata.get("image/png", {}).get("alt") or output.data.get("text/plain", "")
+    source = "".join(output.data["image/png"].split())
+    return f'<img src="data:image/png;base64,{source}" alt="{html.escape(said)}">'
 
 
 def assets(packages: dict[str, Path]) -> dict[str, Any]:
@@ -232,11 +246,22 @@ def write_pdf(page: Path, browser: str) -> Path:
             *QUIET,
             f"--user-data-dir={profile}",
             "--no-pdf-header-footer",
+            # Both are needed: the page is printed after reveal.js has laid it out.
+            "--run-all-compositor-stages-before-draw",
             "--virtual-time-budget=60000",
             f"--print-to-pdf={target.resolve()}",
             f"{page.resolve().as_uri()}?print-pdf",
         ]
         subprocess.run(command, capture_output=True, timeout=300)
-    if not target.is_file():
-        raise MLMError(f"{Path(browser).name} started but made no PDF of {page.name}.")
+    if not target.is_file() or pages_of(target) < 2:
+        target.unlink(missing_ok=True)
+        raise MLMError(
+            f"{Path(browser).name} started but could not print {page.name}: open it in a browser "
+            "with ?print-pdf after its address and print it there."
+        )
     return target
+
+
+def pages_of(pdf: Path) -> int:
+    """How many pages a PDF from Chromium has."""
+    return len(re.findall(rb"/Type /Page\b", pdf.read_bytes()))
