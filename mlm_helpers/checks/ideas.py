@@ -56,14 +56,19 @@ AT_CONTEXT = Idea(
     "avgses / schses cond / ses cond / ses expected / model cond",
 )
 FIXED_CONTEXT = Idea("with {context} held fixed", "schses cond / ses cond / avgses / model cond")
-FIXED_SECTOR = Idea("with {sector} held fixed", "sector cond / public private cond / model cond")
+FIXED_SECTOR = Idea(
+    "with {sector} held fixed", "sector cond / public private cond -gap / model cond"
+)
 GIVEN_BOTH = Idea(
     "given {sector} and {context}",
     "sector schses / sector ses / public private schses / public private ses / model",
 )
 TAKEN_OUT = Idea("what is left once they are taken into account", "cond / remain / model / uncond")
 DIFFERENCE = Idea("a difference", "difference")
-BOTH = Idea("{high} compared with {low} {schools}", "private public / sector / private difference")
+BOTH = Idea(
+    "{high} compared with {low} {schools}",
+    "private public / private difference / sector -sectorheld",
+)
 DEVIATION = Idea("a deviation from an expected value", "deviation")
 VARIANCE = Idea("a variance", "variance / sdev")
 CONTEXT = Idea("{context}", "schses / ses / bslope")
@@ -96,8 +101,8 @@ NOT_EVERYWHERE = Against(
     "main effect is overall slope",
 )
 NOT_GAP = Against(
-    "difference private public",
-    "it speaks of a difference between the sectors; this parameter is a value for one of them",
+    "private public",
+    "it speaks of both sectors; this parameter is a value for one of them",
     "parameter confused",
 )
 NOT_DEVIATION = Against(
@@ -128,6 +133,31 @@ NOT_EXPLAINED = Against(
     "it speaks of the part that is explained; τ is the part that is not",
     "share that is left",
 )
+NOT_SWAPPED = Against(
+    "swapped",
+    "it has the two sides the wrong way round: {context} comes first, the outcome follows",
+    "parameter confused",
+)
+NOT_SECTOR_GAP = Against(
+    "gap -sector",
+    "it speaks of a difference between the sectors; this parameter is about single {schools}",
+    "parameter confused",
+)
+NOT_OBSERVED = Against(
+    "observed",
+    "u is the deviation of the true value, not of the one observed in a sample",
+    "EB spread is tau",
+)
+NOT_SHRUNKEN = Against(
+    "shrunken",
+    "EB residuals are shrunken: their variance is smaller than the parameter",
+    "EB spread is tau",
+)
+NOT_STUDENTS_SLOPE = Against(
+    "studentslope / studentvariance",
+    "a {student} has no slope of their own: slopes belong to {schools}",
+    "level confused",
+)
 FROM_GRAND_MEAN = Against(
     "everyschool -sector -model",
     "the deviation is not from a mean over all {schools}, but from what {sector} and {context} "
@@ -150,7 +180,7 @@ RULES: dict[str, Rules] = {
                 "means",
                 "interaction is a difference in means",
             ),
-            NOT_VARIANCE, NOT_UNCONTROLLED, NOT_REVERSED,
+            NOT_VARIANCE, NOT_UNCONTROLLED, NOT_REVERSED, NOT_SWAPPED,
         ),
     ),
     "gamma02": Rules(
@@ -172,7 +202,7 @@ RULES: dict[str, Rules] = {
                 "{schools}, whose {student}s differ as well: it is the between-{school} slope",
                 "between is contextual",
             ),
-            NOT_VARIANCE, NOT_DEVIATION, NOT_UNCONTROLLED,
+            NOT_VARIANCE, NOT_UNCONTROLLED, NOT_SWAPPED,
             Against(
                 "difference private public -change",
                 "it speaks of a difference between the sectors; which γ moves with {context}?",
@@ -184,11 +214,11 @@ RULES: dict[str, Rules] = {
         (DEVIATION, MEAN, Idea("one {school}", "schoolj / deviation"), GIVEN_BOTH),
         (NOT_SLOPE, Against("squared", "a variance describes all {schools}; u0j is one of them",
                             "variance confused with deviation"),
-         NOT_STUDENT, FROM_GRAND_MEAN, NOT_UNCONTROLLED),
+         NOT_STUDENT, FROM_GRAND_MEAN, NOT_UNCONTROLLED, NOT_SECTOR_GAP, NOT_OBSERVED),
     ),
     "tau00": Rules(
         (VARIANCE, MEAN, GIVEN_BOTH, TAKEN_OUT),
-        (NOT_SLOPE, NOT_SD, NOT_STUDENT, NOT_EXPLAINED, NOT_UNCONTROLLED,
+        (NOT_SLOPE, NOT_SD, NOT_STUDENT, NOT_EXPLAINED, NOT_UNCONTROLLED, NOT_SHRUNKEN,
          Against("deviation -variance", "a deviation belongs to one {school}; τ00 describes all",
                  "variance confused with deviation")),
     ),
@@ -217,7 +247,8 @@ RULES: dict[str, Rules] = {
                 "it speaks of mean achievement; what {context} does to the mean is γ02",
                 "parameter confused",
             ),
-            NOT_VARIANCE, NOT_DEVIATION, NOT_UNCONTROLLED,
+            NOT_VARIANCE, NOT_UNCONTROLLED, NOT_SWAPPED,
+            Against("deviation -moved", NOT_DEVIATION.reply, "parameter confused"),
             Against(
                 "slope -schses -ses",
                 "the change is with {context}, not with something else",
@@ -230,11 +261,11 @@ RULES: dict[str, Rules] = {
         (NOT_MEAN, NOT_BETWEEN,
          Against("squared", "a variance describes all {schools}; u1j is one of them",
                  "variance confused with deviation"),
-         FROM_GRAND_MEAN, NOT_UNCONTROLLED),
+         FROM_GRAND_MEAN, NOT_UNCONTROLLED, NOT_SECTOR_GAP, NOT_OBSERVED, NOT_STUDENTS_SLOPE),
     ),
     "tau11": Rules(
         (VARIANCE, SLOPE, GIVEN_BOTH, TAKEN_OUT),
-        (NOT_MEAN, NOT_SD, NOT_EXPLAINED, NOT_UNCONTROLLED,
+        (NOT_MEAN, NOT_SD, NOT_EXPLAINED, NOT_UNCONTROLLED, NOT_SHRUNKEN, NOT_STUDENTS_SLOPE,
          Against("deviation -variance", "a deviation belongs to one {school}; τ11 describes all",
                  "variance confused with deviation")),
     ),

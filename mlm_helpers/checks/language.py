@@ -46,6 +46,14 @@ _SHORT = {
     "pupils": "student",
     "cannot": "can not",
     "wo": "without",
+    "dont": "do not",
+    "doesnt": "does not",
+    "didnt": "did not",
+    "isnt": "is not",
+    "arent": "are not",
+    "cant": "can not",
+    "wed": "we would",
+    "thats": "that is",
     "schses": "school mean ses",
     "schsesgdm": "school mean ses",
     "famses": "family ses",
@@ -130,6 +138,7 @@ def tidy(text: str) -> str:
     """Lower case, one spelling, singular nouns, known abbreviations, misspellings repaired."""
     text = unicodedata.normalize("NFKC", text).casefold()
     text = text.replace("w/o", " without ").replace("w/", " with ").replace("&", " and ")
+    text = re.sub(r"(?<=\s)[-−–](?=\s)", " minus ", text).replace("=", " = ")
     text = re.sub(r"[’'`]s\b", "", text)
     text = re.sub(r"[’'`]", "", text)
     text = re.sub(r"[-‐‑–—/_]", " ", text)
@@ -164,10 +173,13 @@ _SES = [
      r"(?:student|family|classmate)\b", "family ses difference"),
 ]  # fmt: skip
 _SECTOR = [
+    (r"\bwhether (?:it|the school|a school|school|they|one|school j) (?:is|are) (?:a )?"
+     r"(?:private|public)(?: school)?(?: or (?:not|private|public)(?: school)?)?", "sector"),
+    (r"\btwo (?:public|private) (?:school |one )?(?:or|and) (?:two |between two )?"
+     r"(?:public|private)\b",
+     "HOLD sector"),
     (r"\b(?:public (?:or|and|versus) private|private (?:or|and|versus) public) "
      r"(?:status|type|school status|designation|sector)\b", "sector"),
-    (r"\bwhether (?:it|the school|a school|they) (?:is|are) (?:a )?"
-     r"(?:public or private|private or public)\b", "sector"),
     (r"\b(?:type of school|school type|kind of school|same type|public private status|"
      r"publicness|school sector|sector status|sector membership)\b", "sector"),
     (r"\b(?:non private|not private|sector (?:= ?|equals |is |coded |of )?0|state school|"
@@ -175,7 +187,10 @@ _SECTOR = [
     (r"\b(?:non public|not public|sector (?:= ?|equals |is |coded |of )?1|independent school)\b",
      "private"),
 ]  # fmt: skip
-_OBJECTS = r"(?:sector|ses|school|it|them|these|those|anything|other|the|level|any|predictor)"
+_OBJECTS = (
+    r"(?:sector|ses|SCHSES|AVGSES|school|it|them|these|those|anything|other|the|level|any|"
+    r"predictor)"
+)
 _CUE = (
     r"(?:control(?:ling|led|s)?(?: for)?|adjust(?:ing|ed|ment|s)?(?: for)?|"
     r"account(?:ing|ed|s)? for|(?:taking|taken|take)(?= (?:\w+ ){0,8}into account)|"
@@ -185,7 +200,9 @@ _CUE = (
 _CONDITION = [
     (r"\b(?:un|not )(?:explained|accounted for|predicted|captured|attributable|due)"
      r"(?: by| to)?\b", "REMAIN COND"),
-    (r"\b(?:unexplained|unaccounted(?: for)?|left over|leftover|is left|are left|left after|"
+    (r"\b(?:do|does|did|can|could) not (?:\w+ )?(?:account for|explain|capture|predict)\b",
+     "REMAIN COND"),
+    (r"\b(?:unexplained|unaccounted(?: for)?|left over|is left|are left|left after|"
      r"remain(?:s|ing|der)?|still (?:there|left)|residual (?=variance|variation|"
      r"variability|spread))\b", "REMAIN"),
     (rf"\b(?:without|not|no|never|instead of|rather than|does not|before|prior to|unlike)"
@@ -195,11 +212,11 @@ _CONDITION = [
     (r"\b(?:before|prior to|without) (?:adding |including |entering |any |the |considering )*"
      r"(?:sector|school mean ses|ses|predictor|covariate|level 2)\b", "UNCOND"),
     (r"\b(?:unconditional(?:ly)?|unadjusted|uncontrolled)\b", "UNCOND"),
-    (rf"\b{_CUE}\b", "COND"),
+    (rf"\b{_CUE}\b", "HOLD"),
     (r"\b(?:net of|above and beyond|over and above|given|constant|fixed|equal|identical|"
      r"comparable|similar|matched|same|once|after|among|based on|on the basis of|"
      r"predict(?:ed|s|ion)?(?: \w+)? (?:by|from|for|given)|(?:expected|expect|expectation)"
-     r"(?: \w+){0,2} (?:by|from|for|given|of|based)|implied by|"
+     r"(?: (?!to\b|we\b|a\b)\w+)? (?:by|from|for|given|of|based)|implied by|alike|"
      r"would (?:predict|expect|suggest|imply)|(?:have|has|having|share|shares|sharing|with|by|"
      r"for|of) (?:its|their|that|this|a given|each)|within (?:a |each |the |one |its )?sector|"
      r"at (?:a|any|each) (?:given|particular)|suggest(?:s|ed)?(?: by)?|beyond(?: what)?)\b",
@@ -236,7 +253,7 @@ _LEVELS = [
      r"(?: (?:composition|mean|average))?\b", "SCHSES"),
     (r"\bses (?:composition|mean|average|makeup|mix|intake)(?: of (?:the |a |its )?school)?\b",
      "SCHSES"),
-    (r"\bses (?:of|at|in|for) (?:the|a|its|their|that|each|one)? ?(?:whole )?"
+    (r"\bses (?:of|at) (?:the|a|its|their|that|each|one)? ?(?:whole )?"
      r"(?:school|student body)\b", "SCHSES"),
     (r"\b(?:its|their) (?:own )?ses\b(?! difference)", "SCHSES"),
     (r"\b(?:(?:family|student|individual|own|personal|household|level 1|relative)(?: of)?(?: the)?"
@@ -251,8 +268,8 @@ _CENTERING = [
     (r"\bwithin school centered\b", ""),
 ]  # fmt: skip
 _SLOPES = [
-    (rf"\bbetween school (?:\w+ ){{0,3}}?(?:ses |AVGSES |SCHSES )?(?:{_OUT} )*{_LINK}\b",
-     "BSLOPE"),
+    (rf"\bbetween school (?:(?!of |in |the |vari|differ)\w+ ){{0,3}}?"
+     rf"(?:ses |AVGSES |SCHSES )?(?:{_OUT} )*{_LINK}\b", "BSLOPE"),
     (rf"\bSCHSES (?:{_OUT} |mean |and )*{_LINK}\b", "BSLOPE"),
     (rf"\b(?:slope|gradient|regression)(?: (?:of|for|on|linking|relating))?(?: the| MEAN| {_OUT}"
      rf"| mean| on| school| of)* SCHSES\b", "BSLOPE"),
@@ -268,7 +285,7 @@ _SLOPES = [
     (r"\b(?:change|increase|gain|rise|difference|gap|point|higher|grow\w*|improve\w*|go(?:es)? up|"
      r"more|increment|climb\w*|much)(?: (?!BSLOPE|SLOPE|SCHSES|AVGSES|sector|private|public|how|\.)"
      r"\w+){0,12}? "
-     r"(?:for|per|with|as|when|associated with|by|between|who|from|of)"
+     r"(?:for|per|with|as|when|associated with|by|between|who|from|of|COND)"
      r"(?: (?!BSLOPE|SLOPE|SCHSES|AVGSES|sector|private|public|how|\.)\w+){0,8}? "
      r"STUSES(?: difference)?\b", "SLOPE"),
     (r"\b(?:STUSES|ses)(?: difference)?(?: \w+){0,2}? (?:matter|relate|affect|predict|translate|"
@@ -289,6 +306,7 @@ _MEANS = [
     (r"\bschool (?:mean|average)\b", "MEAN"),
     (r"\b(?:mean|average) (?:of|for|at|in) (?:the |a |an |each |its )?(?:\w+ )?school\b",
      "MEAN school"),
+    (r"\b(?:does|do|performs?|scores?|achieves?|reads?)(?: \w+){0,2} on average\b", "MEAN"),
     (r"\b(?:random )?intercept\b", "MEAN"),
     (r"\b(?:beta|b|β) ?0 ?j?\b", "MEAN"),
 ]  # fmt: skip
@@ -336,7 +354,7 @@ _FLAGS = {
     "schses": r"\b(?:SCHSES|AVGSES)\b",
     "stuses": r"\bSTUSES\b",
     "ses": r"\bses\b",
-    "cond": r"\b(?:COND|AVGSES)\b",
+    "cond": r"\b(?:COND|HOLD|AVGSES)\b",
     "uncond": r"\bUNCOND\b",
     "remain": r"\bREMAIN\b",
     "variance": r"\b(?:variance|variation|variability|vary|varies|varying|spread|dispersion|"
@@ -347,15 +365,16 @@ _FLAGS = {
     "sdev": r"\bstandard deviation\b",
     "deviation": r"(?<!standard )\b(?:deviation|deviate|deviates|deviating|residual|departure|"
     r"departs?|discrepancy|above or below|how far|distance|error|random effect|unique|"
-    r"offset|surplus|shortfall|over or under\w*|off from)\b|"
-    r"\b(?:differs?|difference)(?: \w+){0,8}? (?:from|between|and|with|to|versus|minus)"
-    r"(?: \w+){0,6}? (?:expected|predicted|expectation|prediction|model|COND value|COND)\b|"
-    r"\b(?:minus|versus) (?:the |its |what )*(?:COND|expected|predicted)\b|"
+    r"offset|surplus|shortfall|over or under\w*|off from|miss(?:es)?|leftover)\b|"
+    r"\b(?:differs?|difference|gap)(?: \w+){0,12}? (?:from|and|to|versus|minus)"
+    r"(?: \w+){0,6}? (?:expected|predicted|fitted|expectation|prediction|model|COND)\b|"
+    r"\b(?:minus|versus) (?:the |its |what )*(?:COND|expected|predicted|gamma\w+)\b|"
     rf"\b(?:{_MORE}|{_LESS}|above|below)(?: \w+){{0,8}}? (?:expected|predicted|expect|predict\w*|"
     r"expectation|model)\b|\b(?:above|below|than)(?: \w+){0,4}? COND\b",
     "difference": r"\b(?:difference|differs?|differential|gap|contrast|minus|advantage|"
     r"disadvantage|premium|penalty|compared|comparing|versus|than|steeper|flatter|exceeds?|"
-    rf"{_MORE}|{_LESS})\b",
+    rf"{_MORE}|{_LESS})\b|\bpublic(?: school)? to (?:a )?private\b|"
+    r"\badd\w*(?: \w+){0,3}? to (?:the |a )?public\b",
     "change": r"\b(?:change|changes|increase|increases|increasing|decrease|rise|rises|drop|grow|"
     r"grows|per|for (?:each|every|one|a)|unit|associated|association|relat\w+|effect|predicts|"
     r"moderat\w+|depends?|goes up|go up|going up|gain|strengthen\w*|weaken\w*|shift\w*|"
@@ -372,7 +391,7 @@ _FLAGS = {
     "within": r"\bwithin (?:a |the |each |one |any )?(?:\w+ )?(?:school)\b",
     "between": r"\b(?:between|among|across|school to)(?: \w+)? school\b|\bbetween school\b|"
     r"\bschool level\b|\blevel 2\b",
-    "contextual": r"\bcontextual\b|\bCOND(?: \w+){0,6}? STUSES\b|"
+    "contextual": r"\bcontextual\b|\b(?:COND|HOLD)(?: \w+){0,6}? STUSES\b|"
     r"\b(?:over and above|beyond|in addition to)(?: \w+){0,5}? STUSES\b|"
     r"\bsame STUSES\b",
     "explained": r"(?<!REMAIN COND )\b(?:explained by|explains|accounted for by|due to|"
@@ -382,13 +401,25 @@ _FLAGS = {
     "schoolj": r"\b(?:school j|a (?:\w+ )?school|particular|specific|individual school|one school|"
     r"given school|each school|that school|this school|single school|the school|school own|j)\b",
     "reversed": r"\bpublic(?: school)? minus\b|"
-    rf"\bpublic(?: \w+){{0,6}}? (?:{_MORE}|{_LESS})(?: \w+){{0,4}}? than(?: \w+){{0,5}}? private\b|"
-    rf"\b(?:{_MORE}|{_LESS})(?: (?!private)\w+){{0,8}}? public(?: \w+){{0,6}}? than"
+    rf"\bpublic(?: \w+){{0,10}}? (?:{_MORE}|{_LESS})(?: \w+){{0,4}}? than"
+    r"(?: \w+){0,5}? private\b|"
+    rf"\b(?:{_MORE}|{_LESS})(?: (?!private)\w+){{0,8}}? public(?: \w+){{0,10}}? than"
     r"(?: \w+){0,6}? private\b|"
     r"\bpublic(?: \w+){0,2}? (?:compared|relative)(?: \w+){0,4}? private\b|"
     r"\bpublic(?: school)? (?:advantage|premium)\b|\bsubtract\w* (?:the )?private\b|"
     r"\bfrom private to public\b",
     "squared": r"\bvariance\b",
+    "sectorheld": r"\bHOLD (?:for |the |both |SCHSES |and |ses )*sector\b|\bCOND (?:the )?sector\b",
+    "gap": r"\bbetween (?:the )?(?:private and public|public and private)\b",
+    "swapped": rf"\bHOLD (?:for |the |their |its |mean |student )*(?:{_OUT}|MEAN)\b|"
+    r"\b(?:expected|predicted) (?:change|difference) in SCHSES\b|^(?:the )?difference in SCHSES\b|"
+    r"\bhow much (?:the )?SCHSES (?:is|are|will|would|changes?|differs?)\b",
+    "observed": r"\b(?:observed|sample MEAN|sample|raw|ols|least squares)\b",
+    "shrunken": r"\b(?:empirical bayes|eb|bayes|blups?|shrunken|posterior)\b",
+    "studentslope": r"\bSLOPE (?:of|for|from) (?:a |the |one |each )?student\b|\bstudent i\b|"
+    r"\bone student to (?:another|the next)\b",
+    "studentvariance": r"\b(?:variance|variation|spread|variability) (?:of|in|among|between) "
+    r"(?:the |individual )?student (?:score|achievement|reading|around)\b",
     "studentlevel": r"\b(?:between|among|across|of|for) (?:the |individual )?student\b|"
     r"\bstudent to student\b|\bstudent(?: \w+){0,3}? (?:deviat\w*|differ\w*|vary|varies)\b|"
     r"\b(?:a|one|each|individual|an) student\b|\bstudent level\b|\blevel 1\b|"

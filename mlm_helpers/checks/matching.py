@@ -30,10 +30,11 @@ class Lettered:
             for letter, text in self.texts.items()
         )
         return (
+            "<details><summary>Ten definitions: open after you have written your own</summary>"
             "<table><caption>Ten definitions</caption>"
             '<thead><tr><th scope="col">Letter</th>'
             '<th scope="col" style="text-align:left">Definition</th></tr></thead>'
-            f"<tbody>{rows}</tbody></table>"
+            f"<tbody>{rows}</tbody></table></details>"
         )
 
 

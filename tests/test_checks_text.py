@@ -1,0 +1,182 @@
+"""Definitions in students' own words: the table of phrasings, and what the replies say."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mlm_helpers.checks import exercise
+from mlm_helpers.checks.ideas import RULES, judge_text, plain_language_rules
+from mlm_helpers.checks.misconceptions import TITLES
+from mlm_helpers.checks.part1 import PARAMETERS
+from mlm_helpers.checks.study import Words
+
+TABLE = Path(__file__).with_name("free_text_phrasings.csv")
+WORDS = Words(
+    school="school", schools="schools", student="student", mean="mean reading achievement",
+    score="reading score", points="points", low="public", high="private", sector="sector",
+    context="school mean SES", slope="SES–achievement slope", within="family SES",
+)  # fmt: skip
+
+
+def rows() -> list[dict[str, str]]:
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def judged_right(row: dict[str, str]) -> bool:
+    verdict = judge_text(row["text"], RULES[row["parameter"]], WORDS)
+    return verdict.passed == (row["verdict"] == "good")
+
+
+def test_the_table_has_enough_phrasings_of_each_kind():
+    count = Counter((r["parameter"], r["verdict"]) for r in rows())
+    assert set(count) == {(p, v) for p in PARAMETERS for v in ("good", "wrong")}
+    assert min(count.values()) >= 8
+
+
+@pytest.mark.parametrize("verdict", ["good", "wrong"])
+def test_nine_in_ten_phrasings_are_judged_right(verdict):
+    chosen = [r for r in rows() if r["verdict"] == verdict]
+    missed = [r for r in chosen if not judged_right(r)]
+    assert len(missed) <= 0.1 * len(chosen), missed
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS)
+def test_no_parameter_is_judged_badly(parameter):
+    chosen = [r for r in rows() if r["parameter"] == parameter]
+    assert sum(judged_right(r) for r in chosen) >= 0.8 * len(chosen)
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS)
+def test_every_other_definition_is_told_from_this_one(parameter):
+    """The model definition of one parameter does not pass for another."""
+    ex = exercise("part1")
+    definitions = ex.definitions().texts
+    letters = ex.question("matching").right
+    for other in PARAMETERS:
+        verdict = judge_text(definitions[letters[other]], RULES[parameter], WORDS)
+        assert verdict.passed == (other == parameter), (parameter, other, verdict)
+
+
+def test_replies_say_what_is_missing_and_what_is_contradicted():
+    missing = judge_text(
+        "the expected mean reading score of a public school", RULES["gamma00"], WORDS
+    )
+    assert "Missing: at average school mean SES" in missing.message
+    other = judge_text(
+        "the expected SES slope in a public school with average school SES", RULES["gamma00"], WORDS
+    )
+    assert "Contradicted: it speaks of a slope" in other.message
+    slope = judge_text(
+        "difference in mean achievement between private and public schools, controlling for SES",
+        RULES["gamma11"],
+        WORDS,
+    )
+    assert slope.misconception == "interaction is a difference in means"
+    context = judge_text(
+        "the contextual effect of school mean SES on achievement for students of the same family"
+        " SES, controlling for sector",
+        RULES["gamma02"],
+        WORDS,
+    )
+    assert context.misconception == "between is contextual"
+
+
+def test_a_passing_reply_claims_no_more_than_it_can():
+    verdict = judge_text(
+        "the expected mean reading score of a public school with average school SES",
+        RULES["gamma00"],
+        WORDS,
+    )
+    assert verdict.passed
+    assert "ideas" in verdict.message
+    assert "your group" in verdict.message
+
+
+def test_misspellings_and_british_spelling_are_understood():
+    for text in (
+        "expcted mean achievment of a publc school with avarage school SES",
+        "Expected average reading score for a public school at the grand mean of school SES",
+        "EXPECTED SCHOOL MEAN ACHIEVEMENT FOR A PUBLIC SCHOOL, CONTROLLING FOR SCHOOL-MEAN SES",
+    ):
+        assert judge_text(text, RULES["gamma00"], WORDS).passed, text
+
+
+def test_negation_is_understood():
+    text = "difference in mean achievement between private and public schools, {} school mean SES"
+    assert judge_text(text.format("controlling for"), RULES["gamma01"], WORDS).passed
+    for without in (
+        "without controlling for",
+        "not controlling for",
+        "ignoring",
+        "before adjusting for",
+    ):
+        verdict = judge_text(text.format(without), RULES["gamma01"], WORDS)
+        assert verdict.misconception == "conditioning forgotten", without
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS)
+@pytest.mark.parametrize(
+    "text",
+    ["I do not know what this means", "school school school", "the parameter of the model", "γ γ γ",
+     "public private SES mean slope variance deviation difference controlling sector"],
+)  # fmt: skip
+def test_word_salad_does_not_pass(parameter, text):
+    assert not judge_text(text, RULES[parameter], WORDS).passed
+
+
+def test_the_rules_only_use_flags_that_exist_and_misconceptions_that_have_a_title():
+    from mlm_helpers.checks.language import _FLAGS
+
+    known = set(_FLAGS)
+    for rules in RULES.values():
+        for when in [i.when for i in rules.needs] + [a.when for a in rules.against]:
+            used = {w.lstrip("-") for way in when.split("/") for w in way.split()}
+            assert used <= known, used - known
+        assert {a.misconception for a in rules.against} <= set(TITLES)
+
+
+PLAIN_GOOD = [
+    "In private schools it matters less for reading how well off a child's family is than in"
+    " public schools.",
+    "Kids from richer families read better than kids from poorer ones; that gap is smaller in"
+    " private schools than in public schools.",
+    "Compared to public schools, family background is less strongly tied to reading scores in"
+    " private schools.",
+    "The reading gap between rich and poor students is bigger in public schools than in private"
+    " ones.",
+    "Take two classmates, one from a better-off family: in a public school their reading scores"
+    " are further apart than in a private school.",
+]
+PLAIN_WRONG = {
+    "cause": "Private schools make the reading gap between rich and poor children smaller than"
+    " public schools do.",
+    "direction reversed": "The reading gap between children from rich and poor families is larger"
+    " in private schools than in public schools.",
+    "flat is low": "Private school students score lower in reading, whatever their family income,"
+    " and the gap is smaller than in public schools.",
+}
+
+
+@pytest.mark.parametrize("text", PLAIN_GOOD)
+def test_plain_language_passes(text):
+    assert judge_text(text, plain_language_rules(WORDS, steeper=False), WORDS).passed
+
+
+@pytest.mark.parametrize("misconception", PLAIN_WRONG)
+def test_plain_language_is_told_what_is_wrong(misconception):
+    verdict = judge_text(PLAIN_WRONG[misconception], plain_language_rules(WORDS, False), WORDS)
+    assert verdict.misconception == misconception, verdict
+
+
+def test_plain_language_refuses_technical_words_and_follows_the_data():
+    rules = plain_language_rules(WORDS, steeper=False)
+    text = "The slope of reading on family income is smaller in private than in public schools."
+    assert "slope" in judge_text(text, rules, WORDS).message
+    steeper = plain_language_rules(WORDS, steeper=True)
+    assert not judge_text(PLAIN_GOOD[1], steeper, WORDS).passed
+    assert judge_text(PLAIN_GOOD[1].replace("smaller", "larger"), steeper, WORDS).passed
