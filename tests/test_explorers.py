@@ -727,3 +727,41 @@ def test_an_exported_page_shows_the_still_picture_and_its_words(
     assert "the cross-level" in html.lower() or "cross-level interaction" in html.lower()
     if template == "classic":  # the other template drops every picture's alt text
         assert 'alt="Three panels: the lines of 60 schools' in html
+
+
+# ---- the lecture's own data ----------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def lecture() -> Any:
+    """The lecture's Model 2, fitted here and now."""
+    return mlm.fit_mlm(roles.EX1_MODEL2, mlm.load_dataset("ex1"))
+
+
+def test_without_a_fit_the_lecture_is_where_one_starts(lecture: Any) -> None:
+    gamma11 = lecture.fixed_effects.loc[lecture.structure.coefficient("gamma11").column, "estimate"]
+    for build in (mlm.explore_cross_level, mlm.explore_shrinkage, mlm.explore_refit):
+        explorer = build()
+        assert explorer.state["gamma11"] == pytest.approx(gamma11, rel=1e-9)
+        assert "private" in explorer.describe()
+        explorer.close()
+    explorer = mlm.explore_cross_level()
+    labels = [b.description for b in explorer._buttons.values()]
+    assert "Back to Model 2's estimates" in labels
+    assert "Back to Model 3's estimates" in labels
+    explorer.close()
+
+
+def test_both_data_sets_in_the_centering_lab() -> None:
+    explorer = mlm.explore_centering(state={"centering": "within", "mean": "yes"})
+    first = explorer.picture
+    assert "family SES" in explorer.sentence
+    explorer._inputs["data"].value = "hsb82"
+    assert explorer.picture != first
+    assert "mathematics" in explorer.describe()
+    explorer.close()
+
+
+def test_probing_the_lecture(lecture: Any) -> None:
+    explorer = mlm.explore_probing(state={"kind": "high"})
+    assert explorer.tables.region.kind in ("everywhere", "one-sided", "inside", "outside")
+    assert "private schools" in explorer.sentence
+    explorer.close()

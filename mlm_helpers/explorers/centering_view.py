@@ -137,8 +137,9 @@ class CenteringExplorer(Explorer):
         main = figure.add_subplot(outer[0, 0])
         slope, mean = (figure.add_subplot(inner[0, i]) for i in range(2))
         tidy(main, f"Means of {len(tables.schools)} {groups}", label, w.outcome.label)
-        tidy(slope, f"Coefficient of {label}", w.outcome.units)
-        tidy(mean, f"... of {w.group.one} mean {label}", w.outcome.units)
+        symbol = w.predictor(lab.x).symbol
+        tidy(slope, f"Coefficient of {symbol}", w.outcome.units)
+        tidy(mean, f"... of its {w.group.one} mean", w.outcome.units)
         s = tables.schools
         main.plot(s["m"] + tables.grand, s["y"], "o", color=GREY, ms=3, alpha=0.28, mew=0)
         x = lab.rows["raw"]
@@ -149,7 +150,8 @@ class CenteringExplorer(Explorer):
         self._between = move(main.plot([], [], color=PRIVATE, lw=2.4, ls=DASHES, zorder=4)[0])
         self._other = move(main.plot([], [], color=PUBLIC, lw=1.6, ls=(0, (1, 1.2)), zorder=4)[0])
         self._own = move(main.plot([], [], color=PUBLIC, lw=3.2, zorder=5)[0])
-        self._arrow = move(main.plot([], [], color="black", lw=2, marker="_", ms=9, zorder=6)[0])
+        self._arrow = move(main.plot([], [], color="black", lw=3, marker="_", ms=10, zorder=6)[0])
+        self._arrow_text = move(main.text(0, 0, "", fontsize=11, va="bottom", zorder=8))
         self._at = move(main.plot([], [], "D", color="black", ms=6, zorder=7)[0])
         one = w.group.one
         figure.legend(
@@ -205,14 +207,26 @@ class CenteringExplorer(Explorer):
         self._between.set_data(
             ms + tables.grand, [self._outcome(row, state, float(v), float(v)) for v in ms]
         )
-        ends = [float(self._outcome(row, state, m, k)) for k in (0.0, m)]
-        self._arrow.set_data([m + tables.grand] * 2, ends)
-        self._at.set_data([m + tables.grand], [ends[1]])
+        self._at.set_data([m + tables.grand], [self._outcome(row, state, m, m)])
+        self._draw_context(row, tables)
         at = ORDER.index((state["centering"], state["mean"]))
         for column, rows, ring in self._picked:
             value = models[column].to_numpy(dtype=float)[at]
             ring.set_visible(math.isfinite(value))
             ring.set_data([value], [rows[at]])
+
+    def _draw_context(self, row: pd.Series, tables: ce.Tables) -> None:
+        """The distance between the chosen line and an average one, away from the diamond."""
+        state, m = tables.state, float(tables.state["school"])
+        left, right = (float(v) - tables.grand for v in self._ends)
+        x = left + 0.15 * (right - left) if m >= 0 else right - 0.15 * (right - left)
+        low, high = (float(self._outcome(row, state, x, k)) for k in (0.0, m))
+        self._arrow.set_data([x + tables.grand] * 2, [low, high])
+        shown = abs(high - low) > 1e-9
+        self._arrow.set_visible(shown)
+        self._arrow_text.set_visible(shown)
+        self._arrow_text.set_position((x + tables.grand, max(low, high)))
+        self._arrow_text.set_text(f" {h.number(high - low)}")
 
     def _outcome(self, row: pd.Series, state: Mapping[str, Any], x: Any, m: float) -> Any:
         """Expected outcome at x and a school mean m, both about the grand mean."""

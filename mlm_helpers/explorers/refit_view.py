@@ -355,8 +355,8 @@ class RefitExplorer(Explorer):
         """What the four panels show."""
         r = self.roles
         return (
-            f"Four panels: the {r.groups}' lines of one class with the estimated average lines and "
-            "the true ones dotted; for each γ the estimate minus the truth with its 95% interval; "
+            f"Four panels: the {r.groups}' lines of one class with the estimated average lines, "
+            f"{r.low} solid and {r.high} dashed, and the true ones dotted; for each γ the estimate minus the truth with its 95% interval; "
             "the true T dashed and the estimated T solid as ellipses; and for many classes the "
             "estimate of γ₁₁ with its interval, those that miss the truth crossed."
         )
