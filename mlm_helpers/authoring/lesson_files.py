@@ -42,37 +42,9 @@ _MODEL = ("predictor", "moderator", "second", "center_second", "compare")
 # Names that the notebooks use themselves, and names that mean something in a formula.
 _TAKEN = frozenset(
     [
-        "mlm",
-        "plots",
-        "show",
-        "lesson",
-        "words",
-        "ex",
-        "board",
-        "m1",
-        "m2",
-        "m3",
-        "m1_ri",
-        "m3_ri",
-        "null",
-        "ri",
-        "both",
-        "fixed",
-        "groups",
-        "grid",
-        "lines",
-        "context",
-        "region",
-        "same",
-        "eb1",
-        "eb3",
-        "by_kind",
-        "gamma",
-        "tau",
-        "test",
-        "slope_variance",
-        "np",
-        "pd",
+        *["mlm", "plots", "show", "lesson", "words", "ex", "board", "np", "pd", "gamma", "tau"],
+        *["m1", "m2", "m3", "m1_ri", "m3_ri", "null", "ri", "both", "fixed", "groups", "grid"],
+        *["lines", "context", "region", "same", "eb1", "eb3", "by_kind", "slope_variance", "test"],
     ]
 )
 _FORMULA_WORDS = frozenset(["C", "I", "Q", "T", "np", "log", "exp", "sqrt", "abs", "center"])
@@ -187,6 +159,7 @@ class _Draft:
     vocabulary: Vocabulary
     data: pd.DataFrame
     shipped: str
+    in_file: tuple[str, ...] = ()
     left_out: int = 0
 
     @classmethod
@@ -194,7 +167,7 @@ class _Draft:
         settings = _settings(path)
         words = _vocabulary(path, settings)
         shipped, table = _data(path, settings, data)
-        draft = cls(path, settings, words, table, shipped)
+        draft = cls(path, settings, words, table, shipped, tuple(map(str, table.columns)))
         draft._complete_model()
         return draft
 
@@ -389,6 +362,7 @@ class _Draft:
         second = self._second(predictor)
         vocabulary, data, renamed = _safe_names(self.vocabulary, self.data, self._used(second))
         at = dict(renamed)
+        renamed = tuple((old, new) for old, new in renamed if old in self.in_file)
         lesson = CourseLesson(
             name=self._table_name(),
             data=data,
@@ -419,7 +393,8 @@ class _Draft:
             return column
         made = self._free(f"{column}_c")
         self.data[made] = center_within(self.data, column, self.vocabulary.group_column)
-        self._put(replace(p, column=made, of=column, centered="group", codes=(), unit=_step(p)))
+        centered = replace(p, column=made, of=column, centered="group", codes=())
+        self._put(replace(centered, unit=_step(p), higher=_higher(p)))
         return made
 
     def _second(self, predictor: str) -> str:
@@ -492,10 +467,8 @@ class _Draft:
                 f"columns used {'is' if n == 1 else 'are'} left out."
             )
         if renamed:
-            pairs = join_words(
-                [f"`{new}` is “{_plain_words(old)}” in the file" for old, new in renamed]
-            )
-            parts.append(f"{pairs}.")
+            pairs = [f"“{_plain_words(old)}” is called `{new}` here" for old, new in renamed]
+            parts.append(f"{join_words(pairs)}.")
         return " ".join(p for p in parts if p)
 
     def _compare(self, w: Predictor) -> tuple[str, str] | None:
@@ -522,6 +495,14 @@ def _step(p: Predictor) -> str:
         return p.unit
     low, high = sorted(p.codes, key=lambda c: c.number or 0.0)
     return f"step from {low.name} to {high.name}"
+
+
+def _higher(p: Predictor) -> str | None:
+    """The one of two units that has more of a coded predictor: "the patient with ..."."""
+    if p.higher or len(p.codes) != 2:
+        return p.higher
+    high = max(p.codes, key=lambda c: c.number or 0.0)
+    return re.sub(r"^an? ", "the ", high.one)
 
 
 def _check_fits(context: Any) -> None:

@@ -246,9 +246,7 @@ def write_pdf(page: Path, browser: str) -> Path:
             *QUIET,
             f"--user-data-dir={profile}",
             "--no-pdf-header-footer",
-            # Both are needed: the page is printed after reveal.js has laid it out.
-            "--run-all-compositor-stages-before-draw",
-            "--virtual-time-budget=60000",
+            "--virtual-time-budget=60000",  # print after the page's own clock has run this long
             f"--print-to-pdf={target.resolve()}",
             f"{page.resolve().as_uri()}?print-pdf",
         ]
