@@ -12,35 +12,28 @@ notebook to the same list.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+
+from mlm_helpers.authoring.notebooks import (
+    PASSING_METADATA,
+    RANDOM_ID,
+    WIDGET_VIEW,
+    code_cells,
+    execute,
+    normalise,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ("lectures", "walkthroughs", "exercises/solutions")
 ALL = (*RUN, "exercises")
 LONGEST_CELL = 6  # lines, in a lecture: what a student reads at one glance
-TIMEOUT = 600  # seconds for one cell
-
-KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
-LANGUAGE = {
-    "codemirror_mode": {"name": "ipython", "version": 3},
-    "file_extension": ".py",
-    "mimetype": "text/x-python",
-    "name": "python",
-    "pygments_lexer": "ipython3",
-}
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-# Written by editors and by the run itself: when a cell ran, how it was folded.
-PASSING_METADATA = ("execution", "ExecuteTime", "collapsed", "scrolled", "jupyter", "vscode")
-RANDOM_ID = re.compile(r"[0-9a-f]{8}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 BASE64 = re.compile(r"data:[\w./+-]+;base64,[A-Za-z0-9+/=\s]+")
 MACHINE_PATH = re.compile(
     r"(?<![\w./:-])/(?:home|Users|root|tmp|opt|work|usr|private|var|mnt)/[\w.-]+"
@@ -59,60 +52,6 @@ def notebooks(folders: tuple[str, ...] = ALL) -> list[Path]:
 def is_student_notebook(path: Path) -> bool:
     """Whether it is one that students fill in (and so is not committed executed)."""
     return path.parent.name == "exercises"
-
-
-def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run all cells in a fresh kernel that starts in ``folder``."""
-    for cell in _code(notebook):
-        cell.outputs, cell.execution_count = [], None
-    resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(
-        notebook,
-        timeout=TIMEOUT,
-        kernel_name="python3",
-        resources=resources,
-        record_timing=False,
-        store_widget_state=False,
-    ).execute()
-
-
-def normalise(notebook: NotebookNode) -> None:
-    """Take out what changes from run to run or from machine to machine.
-
-    Widget views go too: their model exists only while a kernel runs, so a stored view shows an
-    error, while the still picture or the text beside it in the same output reads everywhere.
-    """
-    metadata = {key: value for key, value in notebook.metadata.items() if key != "widgets"}
-    metadata.update(kernelspec=KERNELSPEC, language_info=LANGUAGE)
-    notebook.metadata = nbformat.from_dict(metadata)
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
-    _name_cells(notebook)
-    for cell in notebook.cells:
-        for key in PASSING_METADATA:
-            cell.metadata.pop(key, None)
-    for number, cell in enumerate(_code(notebook), start=1):
-        cell.execution_count = number
-        for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = number
-            if "data" in output:
-                output.data.pop(WIDGET_VIEW, None)
-        cell.outputs = [o for o in cell.outputs if o.get("data", True)]
-
-
-def _name_cells(notebook: NotebookNode) -> None:
-    """Give cells with a random or repeated id one that follows from their text."""
-    seen: set[str] = set()
-    for cell in notebook.cells:
-        name = cell.get("id", "")
-        if not name or RANDOM_ID.fullmatch(name) or name in seen:
-            name = "c-" + hashlib.sha256(cell.source.encode()).hexdigest()[:10]
-        stem, copy = name, 1
-        while name in seen:
-            copy += 1
-            name = f"{stem}-{copy}"
-        seen.add(name)
-        cell["id"] = name
 
 
 def problems(notebook: NotebookNode, path: Path) -> list[str]:
@@ -143,7 +82,7 @@ def _notebook_problems(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _count_problems(notebook: NotebookNode) -> Iterator[str]:
-    counts = [cell.execution_count for cell in _code(notebook)]
+    counts = [cell.execution_count for cell in code_cells(notebook)]
     if counts != list(range(1, len(counts) + 1)):
         yield f"the execution counts are {counts}, not 1 to {len(counts)}"
 
@@ -205,11 +144,6 @@ def _path_problems(text: str) -> Iterator[str]:
     found = MACHINE_PATH.search(BASE64.sub("", text))
     if found:
         yield f"a path of one machine is in it: {found[0]}"
-
-
-def _code(notebook: NotebookNode) -> list[NotebookNode]:
-    """The code cells that run; an empty one gets no execution count."""
-    return [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
 
 
 def run(path: Path) -> list[str]:
