@@ -547,6 +547,11 @@ def _three(values: Iterable[float]) -> frozenset:
     return frozenset(sorted(values)[:3])
 
 
+def _up_to_three(values: Array) -> frozenset:
+    some = pd.unique(values[:1000])
+    return _three((some if len(some) > 2 else pd.unique(values)).tolist())
+
+
 def fit_chunks(formula: str, data: Any, reml: bool = True, progress: bool = False) -> MLMFit:
     """Fit a two-level model to chunks of rows; see :func:`mlm_helpers.fit.fit_mlm`.
 
@@ -621,11 +626,10 @@ def _piece(chunk: pd.DataFrame, recipe: _Recipe, basis: Basis) -> Kept:
     check_columns(frame, parsed)
     codes, labels = pd.factorize(frame[parsed.group], sort=True)
     codes, groups = codes.astype(np.intp), len(labels)
-    sums = add_rows(
-        *recipe.design.columns_of(_coded(frame, recipe.categories)), codes, groups, basis
-    )
-    raw = [recipe.numbers(frame[name]) for name in recipe.columns]
     order = np.argsort(codes, kind="stable")
+    x, z, y = recipe.design.columns_of(_coded(frame, recipe.categories))
+    sums = add_rows(x, z, y, codes, groups, basis, order)
+    raw = [recipe.numbers(frame[name]) for name in recipe.columns]
     starts = np.concatenate([[0], np.cumsum(sums.n)[:-1]])
     low, high, total = np.empty((3, groups, len(raw)))
     for k, values in enumerate(raw):
@@ -642,8 +646,8 @@ def _piece(chunk: pd.DataFrame, recipe: _Recipe, basis: Basis) -> Kept:
         low=low,
         high=high,
         ww=sums.ww,
-        square=np.array([v @ v for v in raw]),
-        seen=tuple(_three(pd.unique(v)[:3].tolist()) for v in raw),
+        square=np.array([np.einsum("i,i->", v, v) for v in raw]),
+        seen=tuple(_up_to_three(v) for v in raw),
         dropped=dropped,
         n_dropped=n_dropped,
     )

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,44 +46,98 @@ class Sums(NamedTuple):
 
 def group_solutions(m: Moments, d: Array) -> tuple[Array, Array, Array]:
     """Return log|I + A D| (J,), E (J, q, p+1) and P (J, q, q) of each group."""
-    inner = m.zz @ d
-    inner += np.eye(m.q)
-    if m.q == 1:
+    return _solutions(m.zz, m.ols, d)
+
+
+def _solutions(zz: Array, ols: Array, d: Array) -> tuple[Array, Array, Array]:
+    q = len(d)
+    inner = zz @ d
+    inner += np.eye(q)
+    if q == 1:
         logdet = np.log(inner[:, 0, 0])
-        p = m.zz / inner
+        p = zz / inner
     else:
         logdet = np.linalg.slogdet(inner)[1]
-        p = np.linalg.inv(inner) @ m.zz
-    return logdet, p @ m.ols, p
+        p = np.linalg.inv(inner) @ zz
+    return logdet, p @ ols, p
+
+
+class _Parts(NamedTuple):
+    """Sums over groups that do not depend on the directions."""
+
+    logdet: float
+    s: Array  # (w, w)                  Σ b'E
+    p_sum: Array  # (q, q)              Σ P
+    ee: Array  # (qw, qw)               Σ E E', both made flat
+    pp: Array  # (q², q²)               Σ P P', both made flat
+    pee: Array  # (pairs, qw, qw)       Σ P[a, b] E E' for a <= b
+
+
+# Groups whose intermediate arrays fit the processor's cache: more at once would be slower and,
+# with half a million groups, take hundreds of megabytes.
+_AT_ONCE = 4096
+
+
+@lru_cache(maxsize=16)
+def _pairs(q: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the upper triangle, and (q, q) which of them holds an entry."""
+    rows, cols = np.triu_indices(q)
+    which = np.empty((q, q), dtype=np.intp)
+    which[rows, cols] = which[cols, rows] = np.arange(len(rows))
+    return rows, cols, which
+
+
+def _parts(m: Moments, d: Array, curved: bool) -> _Parts:
+    groups, q, w = m.zw.shape
+    rows, cols, _ = _pairs(q)
+    total: list[Any] | None = None
+    for start in range(0, groups, _AT_ONCE):
+        ols = m.ols[start : start + _AT_ONCE]
+        logdet, e, p = _solutions(m.zz[start : start + _AT_ONCE], ols, d)
+        some = len(ols)
+        flat_e = e.reshape(some, q * w)
+        part: list[Any] = [
+            float(logdet.sum()),
+            ols.reshape(some * q, w).T @ e.reshape(some * q, w),
+            p.sum(axis=0),
+            flat_e.T @ flat_e,
+        ]
+        if curved:
+            flat_p = p.reshape(some, q * q)
+            weighted = (p[:, rows, cols][:, :, None] * flat_e[:, None, :]).reshape(some, -1)
+            part += [flat_p.T @ flat_p, weighted.T @ flat_e]
+        total = part if total is None else [a + b for a, b in zip(total, part, strict=True)]
+    assert total is not None
+    if not curved:
+        total += [np.zeros((0, 0)), np.zeros((0, 0))]
+    return _Parts(*total)
 
 
 def sums(m: Moments, d: Array, directions: Array) -> Sums:
     """Evaluate :class:`Sums` at D along ``directions`` (k, q, q), all symmetric."""
-    groups, q, w = m.zw.shape
+    _, q, w = m.zw.shape
     k = len(directions)
-    logdet, e, p = group_solutions(m, d)
-    s = m.within + m.ols.reshape(groups * q, w).T @ e.reshape(groups * q, w)
-    flat_e = e.reshape(groups, q * w)
-    ee = (flat_e.T @ flat_e).reshape(q, w, q, w).transpose(0, 2, 1, 3)
-    p_sum = p.sum(axis=0)
+    t = _parts(m, d, k > 0)
+    s = m.within + t.s
+    ee = t.ee.reshape(q, w, q, w).transpose(0, 2, 1, 3)
     if k == 0:
         none = np.zeros((0, w, w))
         flat = np.zeros(0), none, np.zeros((0, 0)), np.zeros((0, 0, w, w))
-        return Sums(float(logdet.sum()), s, p_sum, ee, *flat)
+        return Sums(t.logdet, s, t.p_sum, ee, *flat)
     flat_d = directions.reshape(k, q * q)
-    logdet_1 = flat_d @ p_sum.ravel()
+    logdet_1 = flat_d @ t.p_sum.ravel()
     s_1 = -(flat_d @ ee.reshape(q * q, w * w)).reshape(k, w, w)
     # with P and dD symmetric, tr(P dD1 P dD2) = Σ_abce dD1[b,c] P[a,b] P[c,e] dD2[e,a]
-    flat_p = p.reshape(groups, q * q)
-    pp = (flat_p.T @ flat_p).reshape(q, q, q, q).transpose(1, 2, 3, 0).reshape(q * q, q * q)
+    pp = t.pp.reshape(q, q, q, q).transpose(1, 2, 3, 0).reshape(q * q, q * q)
     logdet_2 = -(flat_d @ pp @ flat_d.T)
-    # E'dD1 P dD2 E: stack the k products dD E side by side, then one product over all groups
-    products = (directions.reshape(k * q, q) @ e).reshape(groups, k, q, w)
-    u = np.ascontiguousarray(products.transpose(0, 2, 1, 3)).reshape(groups, q, k * w)
-    pu = (p @ u).reshape(groups * q, k * w)
-    s_2 = (u.reshape(groups * q, k * w).T @ pu).reshape(k, w, k, w).transpose(0, 2, 1, 3)
+    # E'dD1 P dD2 E = Σ_abce dD1[a,b] dD2[c,e] P[b,c] E[a,:]'E[e,:]
+    rows, _, which = _pairs(q)
+    pee = t.pee.reshape(len(rows), q, w, q, w)[which]  # b, c, a, x, e, y
+    pee = pee.transpose(2, 0, 1, 4, 3, 5).reshape(q * q, q * q * w * w)
+    half = (flat_d @ pee).reshape(k, q * q, w * w)
+    s_2 = (flat_d @ half).reshape(k, k, w, w)  # of the two paths the second comes first
     s_2 = s_2 + s_2.transpose(1, 0, 2, 3)
-    return Sums(float(logdet.sum()), s, p_sum, ee, logdet_1, s_1, logdet_2, s_2)
+    return Sums(t.logdet, s, t.p_sum, ee, logdet_1, s_1, logdet_2, s_2)
 
 
 @dataclass(frozen=True)

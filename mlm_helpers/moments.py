@@ -182,15 +182,22 @@ class GroupSums(NamedTuple):
 
 
 def add_rows(
-    x: Array, z: Array, y: Array, codes: NDArray[np.integer], groups: int, basis: Basis
+    x: Array,
+    z: Array,
+    y: Array,
+    codes: NDArray[np.integer],
+    groups: int,
+    basis: Basis,
+    order: NDArray[np.intp] | None = None,
 ) -> GroupSums:
-    """Sum the rows of each of ``groups`` groups."""
+    """Sum the rows of each of ``groups`` groups; ``order`` sorts the rows by ``codes``."""
     zs, xs, ys = basis.apply(x, z, y)
     w = np.column_stack([xs, ys])
     both = np.hstack([zs, w])
     q = z.shape[1]
     sums = np.empty((groups, q, both.shape[1]))
-    order = np.argsort(codes, kind="stable")
+    if order is None:
+        order = np.argsort(codes, kind="stable")
     n = np.bincount(codes, minlength=groups)
     starts = np.concatenate([[0], np.cumsum(n)])
     for a in range(q):
