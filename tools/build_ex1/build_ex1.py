@@ -1,0 +1,225 @@
+"""Builds mlm_helpers/datasets/ex1.csv.gz, the synthetic twin of the lecture's data.
+
+Nobody who uses the course needs this; it shows how the file came to be. Run
+
+    python tools/build_ex1/build_ex1.py --out somewhere.csv.gz
+
+It takes a minute or two, with NumPy, SciPy and pandas alone. Every draw is seeded; linear algebra
+libraries differ in the last bits, so that on another machine the file may differ in its digits, but
+not in what its fits print: the builder refuses to write a file that fails.
+
+Stages: simulate.py draws schools; school_solver.py moves them until the fits print the deck, with
+real-valued school sizes; school_sizes.py rounds the sizes; students.py fills the schools; then the
+values are rounded to the fewest decimals that keep every printed number, and checked from the text
+of the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import school_solver as solver
+from school_model import KINDS, Schools, eb_residuals, fit, values_only
+from school_sizes import choose, size_effects, whitening, with_sizes
+from school_solver import M1, M2, M3, SPECS, State, aims, missed, shortfall, solve, targets
+from simulate import LARGEST, SMALLEST, simulate
+from students import Students, populate, quantiles
+from targets import printed, read_numbers
+
+SEED = 60  # of the first 300, one whose simulated fits come close to the deck's
+GRAND_MEAN_SES = 0.04
+
+SCALES = {"a": 3.0, "b": 3.0, "log_s": 0.15, "ses": 0.15, "n": 0.6, "within": 300.0}
+FIXED_SIZES = SCALES | {"n": 0.0}
+
+
+def without_order_statistics(goal: dict) -> dict:
+    """Medians and extremes come last: they depend on single schools."""
+    return {k: v for k, v in goal.items() if k.split(":")[-1] not in ("median", "min", "max")}
+
+
+def check(stage: str, rows: solver.Rows) -> None:
+    off = np.abs(shortfall(rows)).max()
+    print(f"{stage}: largest misfit {off:.1e}, printed wrongly {missed(rows, targets())}")
+
+
+def real_sizes(seed: int) -> State:
+    """Stage 1, and once more with what strayed far held on a shorter lead."""
+    start = State(simulate(seed), solver.start_psi())
+    anchor = start.vector()
+    smooth = without_order_statistics(aims(targets(), 0.9, 0.97))
+    state, rows = solve(start, SCALES, goal=smooth, steps=60)
+    state, rows = solve(state, SCALES, goal=smooth, steps=20, damping=(1e-6, 0.1, 1e-20))
+    check("real sizes", rows)
+    scale = solver.scales(state, SCALES)
+    stiff = np.ones(len(scale))
+    for _ in range(2):
+        away = np.abs(state.vector() - anchor) / scale
+        at = len(KINDS) * len(start.schools.a)
+        stiff[:at] *= 1 + (away[:at] / 2.0) ** 2
+        trial, rows = solve(
+            state, SCALES, goal=smooth, steps=25, anchor=anchor, stiff=stiff,
+            damping=(1e-6, 0.1, 1e-16),
+        )  # fmt: skip
+        check("kept in bounds", rows)
+        if np.abs(shortfall(rows)).max() > 1e-4:
+            break
+        state = trial
+    state, rows = solve(
+        state, SCALES, goal=aims(targets(), 0.9, 0.97), steps=30, damping=(1e-2, 0.3, 1e-14)
+    )
+    check("with medians and extremes", rows)
+    return state
+
+
+def whole_sizes(state: State, rng: np.random.Generator) -> State:
+    """Stage 2: round the sizes, and solve again with the sizes fixed."""
+    smooth = without_order_statistics(aims(targets(), 0.9, 0.985))
+    real = np.clip(state.schools.n, SMALLEST + 0.001, LARGEST - 0.001)
+    low = np.floor(real)
+    up = int(solver.STUDENTS - low.sum())
+    pick = np.zeros(len(low), dtype=bool)
+    pick[np.argsort(low - real)[:up]] = True
+    scale = solver.scales(state, FIXED_SIZES)
+    for _ in range(6):
+        rows = solver.system(state, smooth)
+        metric = whitening(rows, scale)
+        down_effect = metric @ size_effects(state, rows, low, smooth)
+        up_effect = metric @ size_effects(state, rows, low + 1, smooth)
+        pick, norm = choose(down_effect, up_effect, pick, metric @ shortfall(rows), up, rng)
+        print(f"rounding leaves {norm:.2f}")
+        state, rows = solve(
+            with_sizes(state, np.where(pick, low + 1, low)),
+            FIXED_SIZES,
+            goal=smooth,
+            steps=16,
+            damping=(1e-4, 0.1, 1e-12),
+        )
+        check("whole sizes", rows)
+        if not missed(rows, without_order_statistics(targets())):
+            break
+    state.roles.clear()
+    for middle in (0.9, 0.6, 0.3):  # now towards the middle of what is printed, as far as it goes
+        trial = State(state.schools, state.psi)
+        trial, rows = solve(
+            trial, FIXED_SIZES, goal=aims(targets(), middle, 0.985), steps=30,
+            damping=(1e-2, 0.3, 1e-14),
+        )  # fmt: skip
+        check(f"whole sizes, middle {middle}", rows)
+        if missed(rows, targets()) or np.abs(shortfall(rows)).max() > 1e-5:
+            break
+        state = trial
+    return state
+
+
+def table(state: State, s: Students, rng: np.random.Generator) -> pd.DataFrame:
+    """One row per student, schools in the order of shuffled numbers, students shuffled."""
+    d = state.schools
+    number = 1001 + rng.permutation(len(d.a))
+    data = pd.DataFrame(
+        {
+            "schid": number[s.school],
+            "famses": d.ses[s.school] + s.x + GRAND_MEAN_SES,
+            "sector": d.sector[s.school].astype(int),
+            "g1rscore": d.a[s.school] + d.b[s.school] * s.x + s.e,
+        }
+    )
+    shuffled = data.iloc[rng.permutation(len(data))]
+    return shuffled.sort_values("schid", kind="stable").reset_index(drop=True)
+
+
+def written(data: pd.DataFrame, famses: int, score: int) -> bytes:
+    """The file's text at so many decimals."""
+    out = data.assign(
+        famses=data["famses"].map(lambda v: f"{v:.{famses}f}"),
+        g1rscore=data["g1rscore"].map(lambda v: f"{v:.{score}f}"),
+    )
+    return out.to_csv(index=False, lineterminator="\n").encode()
+
+
+def summaries(text: bytes) -> tuple[Schools, Students]:
+    """School summaries and students of a file's text: nothing is carried over from the build."""
+    data = pd.read_csv(io.BytesIO(text))
+    code, _ = pd.factorize(data["schid"])
+    n = np.bincount(code).astype(float)
+    mean = np.bincount(code, data["famses"]) / n
+    x = data["famses"].to_numpy() - mean[code]
+    y = data["g1rscore"].to_numpy()
+    s = np.bincount(code, x**2)
+    a = np.bincount(code, y) / n
+    b = np.bincount(code, x * y) / s
+    e = y - a[code] - b[code] * x
+    sector = np.zeros(len(n))
+    sector[code] = data["sector"]
+    ses = mean - data["famses"].mean()
+    return Schools(a, b, np.log(s), ses, n, sector, float(e @ e)), Students(code, x, e)
+
+
+def failures(text: bytes) -> list[str]:
+    """Every printed number that a fresh, exact fit of a file's text gets wrong."""
+    d, s = summaries(text)
+    start = solver.start_psi()
+    state = State(d, {spec.name: fit(spec, d, start[spec.name]) for spec in SPECS})
+    wrong = list(missed(solver.system(state, targets()), targets()))
+    numbers = read_numbers()
+    for spec, name in ((M2, "model2"), (M3, "model3")):
+        psi = state.psi[spec.name]
+        gamma = values_only(spec, d, psi)["estimate"]
+        u = eb_residuals(spec, d, psi, gamma)
+        z = {"1": np.ones_like(d.a), "sector": d.sector, "ses": d.ses}
+        lines = np.stack([z[k] for k in spec.predictors], axis=1)
+        half = len(spec.predictors)
+        left = np.stack([d.a - lines @ gamma[:half], d.b - lines @ gamma[half:]], axis=1) - u
+        r = (s.e + left[s.school, 0] + left[s.school, 1] * s.x) / np.sqrt(psi[-1])
+        row = numbers[name]["scaled_residuals"]
+        for key, value in zip(("min", "q1", "median", "q3", "max"), quantiles(r), strict=True):
+            interval = printed(row[key])
+            if not interval.low < value < interval.high:
+                wrong.append(f"{name} {key} {value:.5f}")
+    u = eb_residuals(M1, d, state.psi["m1"], values_only(M1, d, state.psi["m1"])["estimate"])
+    for c, effect in enumerate(("u0", "u1")):
+        want = printed(numbers["model1"]["eb_by_sector"][effect]["private"]["mean"])
+        if not want.low < u[d.sector == 1, c].mean() < want.high:
+            wrong.append(f"{effect} private mean")
+    return wrong
+
+
+def fewest_decimals(data: pd.DataFrame) -> bytes:
+    """The shortest text whose fits print the deck."""
+    for total in range(6, 17):
+        for famses in range(max(3, total - 8), min(8, total - 3) + 1):
+            text = written(data, famses, total - famses)
+            wrong = failures(text)
+            print(f"decimals {famses} and {total - famses}: {len(wrong)} wrong {wrong[:4]}")
+            if not wrong:
+                return text
+    raise SystemExit("no rounding keeps every printed number")
+
+
+def compressed(text: bytes) -> bytes:
+    """gzip without name or time, so that equal text gives equal bytes."""
+    out = io.BytesIO()
+    with gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=9, mtime=0) as f:
+        f.write(text)
+    return out.getvalue()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="where to write the .csv.gz")
+    parser.add_argument("--seed", type=int, default=SEED)
+    options = parser.parse_args()
+    rng = np.random.default_rng(options.seed)
+    state = whole_sizes(real_sizes(options.seed), rng)
+    state.schools.n = np.round(state.schools.n)
+    text = fewest_decimals(table(state, populate(state, options.seed), rng))
+    options.out.write_bytes(compressed(text))
+
+
+if __name__ == "__main__":
+    main()
