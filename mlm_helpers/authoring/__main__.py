@@ -16,6 +16,8 @@ COMMANDS = {
     "build": "make the student notebooks from the solutions",
     "mark": "mark a folder of submitted notebooks",
     "lecture": "make the lecture from its template",
+    "solutions": "make the course's own solutions from their templates",
+    "adapt": "make lecture, walkthrough and exercises on other data",
     "slides": "export the lecture as a slide show and a PDF handout",
 }
 

@@ -89,18 +89,33 @@ def open_lesson(where: str | Path | None = None) -> CourseLesson:
     MLMError
         If there is none, or with the first thing that is wrong in it.
     """
-    if isinstance(where, str) and where in shipped_lessons():
-        return read_lesson(_shipped_path(where))
-    if where is not None:
-        path = Path(where)
-        return read_lesson(path / LESSON_FILE if path.is_dir() else path)
-    found = find_lesson_file(Path.cwd())
-    if found is None:
-        raise MLMError(
-            f"There is no {LESSON_FILE} in this folder or above it: open the notebook from the "
-            "folder of its course."
-        )
-    return read_lesson(found)
+    return read_lesson(lesson_path(where))
+
+
+def lesson_path(where: str | Path | None = None) -> Path:
+    """The lesson file that :func:`open_lesson` reads for ``where``."""
+    if where is None:
+        found = find_lesson_file(Path.cwd())
+        if found is None:
+            raise MLMError(
+                f"There is no {LESSON_FILE} in this folder or above it: open the notebook from "
+                "the folder of its course."
+            )
+        return found
+    path = Path(where)
+    if str(where) in shipped_lessons() and not path.exists():
+        return _shipped_path(str(where))
+    return path / LESSON_FILE if path.is_dir() else path
+
+
+def lesson_sources(path: Path) -> dict[str, Path]:
+    """The files that a lesson file names, by key: ``data`` and ``words``, where they are files."""
+    from mlm_helpers.datasets import dataset_names
+    from mlm_helpers.vocabulary import shipped_vocabularies
+
+    settings, shipped = _settings(path), (*dataset_names(), *shipped_vocabularies())
+    named = {k: settings[k] for k in ("data", "words") if k in settings}
+    return {k: path.parent / name for k, name in named.items() if name not in shipped}
 
 
 def find_lesson_file(folder: Path) -> Path | None:
@@ -137,10 +152,10 @@ def read_lesson(path: str | Path, data: pd.DataFrame | None = None) -> CourseLes
     return draft.lesson()
 
 
-def lesson_problems(path: str | Path) -> list[str]:
+def lesson_problems(where: str | Path) -> list[str]:
     """What is wrong with a lesson file, one sentence each; an empty list is good."""
     try:
-        draft = _Draft.read(Path(path))
+        draft = _Draft.read(lesson_path(where))
         found = list(draft.problems())
         if not found:
             draft.lesson()

@@ -1,0 +1,410 @@
+"""Exercises and walkthrough as notebooks, made from templates and a lesson.
+
+``templates/exercises/part1.md.j2`` to ``part4.md.j2`` are the one source of the exercises:
+rendered for ``ex1`` they are ``exercises/solutions``, from which ``build`` makes what students
+get. ``templates/walkthrough.md.j2`` is the walkthrough of an adapted course.
+
+A template is a row of cells. A line ``%% KIND ID`` starts one; ``if=FLAG`` keeps it only where the
+flag holds (``HandoutContext.flags``). KIND is ``text``, ``code`` or ``answer``; an answer brings
+the cells for its hint and its check with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from mlm_helpers.authoring.lecture import TEMPLATES, Cell, Context, Raw, tex
+from mlm_helpers.vocabulary import join_words
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from mlm_helpers.authoring.lesson_files import CourseLesson
+    from mlm_helpers.checks.questions import Question
+    from mlm_helpers.checks.study import Study
+
+EXERCISES = {
+    "part1": "part1_define_the_parameters.ipynb",
+    "part2": "part2_read_the_output.ipynb",
+    "part3": "part3_centering_and_context.ipynb",
+    "part4": "part4_probe_and_test.ipynb",
+}
+WALKTHROUGH = "walkthrough_random_intercepts_and_slopes.ipynb"
+
+_HOW = """\
+How each question works: read the task, write your answer where the dots are, run the answer cell \
+and
+then the check below it. If the check says *not yet*, it names what has probably gone wrong. The \
+cell
+above the answer gives a hint; run it again for the next one."""
+
+
+# ---- public -----------------------------------------------------------------------------------
+def exercise_notebook(part: str, lesson: CourseLesson) -> NotebookNode:
+    """The solution notebook of one exercise (``"part1"`` to ``"part4"``), not yet run.
+
+    Part 3 is about High School & Beyond whatever the lesson. A question that does not apply to the
+    lesson's data is left out.
+    """
+    from nbformat.v4 import new_notebook
+
+    context = HandoutContext(lesson.pair())
+    template = (TEMPLATES / "exercises" / f"{part}.md.j2").read_text(encoding="utf-8")
+    cells = [c for piece in _pieces(template) for c in _exercise_cells(piece, context)]
+    return new_notebook(cells=cells, metadata={"mlm_exercise": part})
+
+
+def walkthrough_notebook(lesson: CourseLesson) -> NotebookNode:
+    """The walkthrough on a lesson's data, not yet run."""
+    from nbformat.v4 import new_notebook
+
+    context = HandoutContext(lesson)
+    template = (TEMPLATES / "walkthrough.md.j2").read_text(encoding="utf-8")
+    cells = [_cell(piece, context) for piece in _pieces(template) if context.wants(piece)]
+    return new_notebook(cells=cells, metadata={"title": "Walkthrough"})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``solutions``."""
+    parser.add_argument("--check", action="store_true", help="write nothing; compare only")
+    parser.add_argument("--exercises", type=Path, help="the folder that holds solutions/")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the course's own solutions, executed, or compare them with their templates."""
+    from mlm_helpers.authoring.build import exercises_folder
+    from mlm_helpers.authoring.lesson_files import open_lesson
+    from mlm_helpers.authoring.notebooks import run_notebook, sources, write_notebook
+
+    folder = exercises_folder(options.exercises) / "solutions"
+    lesson = open_lesson("ex1")
+    stale = []
+    for part, file in EXERCISES.items():
+        made = exercise_notebook(part, lesson)
+        if sources(made) == sources(folder / file):
+            continue
+        stale.append(file)
+        if not options.check:
+            write_notebook(run_notebook(made, folder), folder / file)
+            print(f"{file} written")
+    if options.check and stale:
+        print(f"Out of date: {', '.join(stale)}. Run python -m mlm_helpers.authoring solutions.")
+        return 1
+    if not stale:
+        print("All solutions are what their templates make.")
+    return 0
+
+
+# ---- cells ------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Piece:
+    """One cell of a template: its kind, id, conditions, text and line."""
+
+    kind: str
+    id: str
+    conditions: tuple[str, ...]
+    text: str
+    line: int
+
+
+def _pieces(template: str) -> Iterator[Piece]:
+    head: tuple[list[str], int] | None = None
+    body: list[str] = []
+    for number, line in enumerate([*template.splitlines(), "%% end"], start=1):
+        if not line.startswith("%% "):
+            body.append(line)
+            continue
+        if head is not None:
+            (kind, name, *rest), at = head
+            conditions = tuple(w.removeprefix("if=") for w in rest)
+            yield Piece(kind, name, conditions, "\n".join(body).strip("\n"), at)
+        head, body = (line.split()[1:], number), []
+
+
+def _cell(piece: Piece, context: HandoutContext, tags: tuple[str, ...] = ()) -> NotebookNode:
+    from nbformat.v4 import new_code_cell, new_markdown_cell
+
+    kind = "text" if piece.kind == "text" else "code"
+    source = context.render(Cell(kind, "-", (), (), piece.text, piece.line))
+    new = new_markdown_cell if kind == "text" else new_code_cell
+    name = f"{piece.id}-answer" if piece.kind == "answer" else piece.id
+    return new(source, id=name, metadata={"tags": list(tags)} if tags else {})
+
+
+def _exercise_cells(piece: Piece, context: HandoutContext) -> Iterator[NotebookNode]:
+    from nbformat.v4 import new_code_cell
+
+    if not context.wants(piece):
+        return
+    if piece.kind != "answer":
+        yield _cell(piece, context)
+        return
+    question = piece.id.partition("-")[2]
+
+    def helper(kind: str, call: str, tags: list[str]) -> NotebookNode:
+        source = f'ex.{call}("{question}")'
+        return new_code_cell(source, id=f"{piece.id}-{kind}", metadata={"tags": tags})
+
+    yield helper("hint", "hint", ["hint"])
+    yield _cell(piece, context, ("answer",))
+    yield helper("check", "check", ["check", "nbval-check-output"])
+
+
+# ---- what the templates can say -----------------------------------------------------------------
+class HandoutContext(Context):
+    """The names and flags of exercises and walkthrough, for one lesson."""
+
+    lesson: CourseLesson
+
+    def wants(self, piece: Piece) -> bool:
+        """Whether the cell's conditions hold."""
+        return all(self.flag(name) for name in piece.conditions)
+
+    def flag(self, name: str) -> bool:
+        """One condition; ``reads_...`` holds where the checks can read these data's words."""
+        if name.startswith("reads_"):
+            return self.reads(name.removeprefix("reads_"))
+        return bool(getattr(self, f"is_{name}"))
+
+    @cached_property
+    def formulas(self) -> dict[str, str]:
+        """The lecture's formulas and the null model's."""
+        y, g = self.lesson.vocabulary.outcome.column, self.lesson.vocabulary.group_column
+        return {**super().formulas, "m0": f"{y} ~ 1 + (1 | {g})"}
+
+    @cached_property
+    def names(self) -> dict[str, Any]:
+        """Everything that the templates may use."""
+        out = {**super().names, **self._handout_names()}
+        return {**out, **self._exercise_names()} if self.two else out
+
+    def _handout_names(self) -> dict[str, Any]:
+        from mlm_helpers.variance import icc
+
+        sizes = self.lesson.data.groupby(self.v.group_column, observed=True).size()
+        return {
+            "m0": self.fit("m0"),
+            "icc": icc(self.fit("m0")),
+            "smallest": int(sizes.min()),
+            "largest": int(sizes.max()),
+            "all_gammas": tuple(c.symbol for c in self.fit("m3").structure.coefficients),
+            "col": lambda fit, symbol: Raw(fit.structure.coefficient(symbol).column),
+        }
+
+    # -- exercises
+    @cached_property
+    def study(self) -> Study:
+        """What the exercises are computed from."""
+        from mlm_helpers.checks.study import Study
+
+        return Study(self.fit("m3"), self.lesson.vocabulary)
+
+    @cached_property
+    def questions(self) -> dict[str, dict[str, Question]]:
+        """All questions of the parts on the lesson's own data."""
+        from mlm_helpers.checks import exercise
+
+        return {p: exercise(p, self.study).questions for p in ("part1", "part2", "part4")}
+
+    def _exercise_names(self) -> dict[str, Any]:
+        from mlm_helpers.wording import versus
+
+        unread = [s for s in self.definitions if not self.reads(s)]
+        right = {
+            part: SimpleNamespace(**{k: getattr(q, "right", None) for k, q in questions.items()})
+            for part, questions in self.questions.items()
+        }
+        return {
+            "how_it_works": Raw(_HOW),
+            "setup": self._setup,
+            "only_two": self._only_two(),
+            "said": SimpleNamespace(**self.said),
+            "kinds": versus(self.w.codes[-1], self.w.codes[0]),
+            "letters": self._letters(),
+            "right": SimpleNamespace(**right),
+            "unread_symbols": Raw(join_words([f"${_tex(s)}$" for s in unread])),
+            "gaps_part4": Raw(self._gaps()),
+        }
+
+    def _setup(self, part: str, data: bool = True) -> Raw:
+        """The first cell of an exercise: opens it, and reads the data where they are needed."""
+        lesson, lines = self.lesson, ["import mlm_helpers as mlm", ""]
+        if lesson.name == "ex1":
+            lines += [f'ex = mlm.exercise("{part}")', *([lesson.loading] if data else [])]
+            return Raw("\n".join(lines))
+        table = "lesson.pair().data" if lesson.is_pair else "lesson.data"
+        lines.append("lesson = mlm.open_lesson()")
+        lines.append(f'ex = mlm.exercise("{part}", study=lesson.study())')
+        lines += [f"{lesson.name} = {table}"] if data else []
+        return Raw("\n".join(lines))
+
+    def _only_two(self) -> Raw:
+        if not self.lesson.is_pair:
+            return Raw("")
+        low, high = self.w.codes
+        return Raw(
+            f" The exercises compare {low.many} and {high.many} only, so `{self.w.column}` is 0 "
+            "or 1 here."
+        )
+
+    def _letters(self) -> tuple[str, str]:
+        from mlm_helpers.checks.part1 import PARAMETERS, lettering
+
+        pairs = [f'{p}="{lettering()[p]}"' for p in PARAMETERS]
+        half = len(pairs) // 2
+        return Raw(", ".join(pairs[:half])), Raw(", ".join(pairs[half:]))
+
+    def _gaps(self) -> str:
+        flags = (self.is_fell, self.is_not_significant, self.is_gap_shrunk, self.is_error_shrinks)
+        if all(flags):
+            return ""
+        return (
+            "\n\nSome numbers are missing below: those questions ask about something that is not "
+            "so in these data."
+        )
+
+    # -- sentences for the answer cells
+    @cached_property
+    def said(self) -> dict[str, Any]:
+        """A short right answer to each question that wants a sentence, in two pieces if long."""
+        from mlm_helpers.wording import versus
+
+        v, w, x, m = self.v, self.w, self.x, self.m
+        low, high = self.w.codes[0], self.w.codes[-1]
+        mean = f"mean {v.outcome.label}"
+        slope = (x.slope or f"slope of {x.label}").replace("–", "-")
+        within = f"within-{v.group.one} {slope}"
+        zero = f"with {self._zero()}"
+        g, s = v.group.one, v.group.many
+        both = f"{w.label} and {m.label}"
+        kinds = versus(high, low)
+        sentences: dict[str, Any] = {
+            "gamma00": f"the expected {mean} of {low.one} {zero}",
+            "gamma01": (
+                f"the expected difference in {mean} between {kinds},",
+                f" holding {m.label} constant",
+            ),
+            "gamma02": (
+                f"the expected change in a {g}'s {mean} for each {m.unit},",
+                f" holding {w.label} constant",
+            ),
+            "u0j": (
+                f"how far the true {mean} of {g} j lies from the value expected",
+                f" from its {both}",
+            ),
+            "tau00": (
+                f"the variance between {s} of the true {mean} that remains",
+                f" after taking {both} into account",
+            ),
+            "gamma10": f"the expected {slope} within {low.one} {zero}",
+            "gamma11": (
+                f"the expected difference in the {within}",
+                f" between {kinds}, holding {m.label} constant",
+            ),
+            "gamma12": (
+                f"the expected change in the {within}",
+                f" for each {m.unit}, holding {w.label} constant",
+            ),
+            "u1j": (
+                f"how far the true {slope} of {g} j lies from the slope expected",
+                f" from its {both}",
+            ),
+            "tau11": (
+                f"the variance between {s} of the true {slope} that remains",
+                f" after taking {both} into account",
+            ),
+            "q6b": self._plainly(),
+        }
+        return {k: _in_quotes(text) for k, text in sentences.items()}
+
+    def _plainly(self) -> tuple[str, str]:
+        v, x, m = self.v, self.x, self.m
+        low, high = self.w.codes[0], self.w.codes[-1]
+        at_low = self.study.gamma(self.fit("m3"), self.study.x)
+        at_high = at_low + self.study.gamma(self.fit("m3"), self.study.x, self.study.w)
+        who = x.higher or f"the one with the higher {x.label}"
+        way = "smaller" if abs(at_high) < abs(at_low) else "larger"
+        return (
+            f"Of two {v.unit.many} of the same {v.group.one}, {who} tends to have the "
+            f"{'higher' if at_low > 0 else 'lower'} {v.outcome.label}.",
+            f"That gap is {way} in {high.many} than in {low.many} with the same {m.label}.",
+        )
+
+    @property
+    def definitions(self) -> tuple[str, ...]:
+        """The parameters that part 1 asks to define."""
+        from mlm_helpers.checks.part1 import PARAMETERS
+
+        return tuple(PARAMETERS)
+
+    def reads(self, symbol: str) -> bool:
+        """Whether the checks understand two right answers in the words of these data, a short one
+        and a long one. Where they do not, they would refuse students' right answers as well."""
+        from mlm_helpers.checks.plain import to_plain
+        from mlm_helpers.wording import define, plain
+
+        short = self.said[symbol]
+        texts = [short if isinstance(short, str) else " ".join(short)]
+        if symbol == "q6b":
+            question = self.questions["part2"][symbol]
+            texts.append(plain(self.fit("m3"), "gamma11", self.lesson.vocabulary))
+        else:
+            question = self.questions["part1"][symbol]
+            texts.append(define(self.fit("m3"), symbol, self.lesson.vocabulary, note=False))
+        return all(question.judge(to_plain(text)).passed for text in texts)
+
+    # -- what is so in these data
+    @property
+    def is_unread(self) -> bool:
+        """Some definition that the checks cannot read."""
+        return not all(self.reads(s) for s in self.definitions)
+
+    @cached_property
+    def is_fell(self) -> bool:
+        """Model 3 explains a little less of the slope variance than Model 2."""
+        from mlm_helpers.variance import variance_explained
+
+        two, three = (
+            float(variance_explained(self.fit("m1"), self.fit(k))["explained"]["tau11"])
+            for k in ("m2", "m3")
+        )
+        return two - 0.03 < three < two
+
+    @cached_property
+    def is_not_significant(self) -> bool:
+        """The slope variance of Model 3 cannot be told from 0, by either p value."""
+        from mlm_helpers.inference import compare
+
+        row = compare(self.fit("m3_ri"), self.fit("m3")).table.iloc[-1]
+        return float(min(row["p"], row["p_boundary"])) >= 0.05
+
+    @cached_property
+    def is_gap_shrunk(self) -> bool:
+        """The gap of mean EB slopes has γ11's sign and is clearly smaller."""
+        gap = self.study.eb_gap[1]
+        gamma = self.study.gamma(self.fit("m2"), self.study.x, self.study.w)
+        return gap * gamma > 0 and abs(gamma) > 1.2 * abs(gap)
+
+    @cached_property
+    def is_error_shrinks(self) -> bool:
+        """Without the random slope, γ11's standard error is visibly smaller."""
+        s = self.study
+        with_slope, without = (float(s.row(fit, s.x, s.w)["std_error"]) for fit in (s.m2, s.m2_ri))
+        return without < 0.98 * with_slope
+
+
+def _in_quotes(text: Any) -> Any:
+    if isinstance(text, str):
+        return Raw(json.dumps(text, ensure_ascii=False)[1:-1])
+    return tuple(_in_quotes(piece) for piece in text)
+
+
+def _tex(symbol: str) -> str:
+    return tex(symbol.removesuffix("j") if symbol.startswith("u") else symbol)
