@@ -44,7 +44,8 @@ _SENTENCE = (
 
 def sentence_html(sentence: str) -> str:
     """The sentence as a region that screen readers read out when it changes."""
-    return _SENTENCE.format(html.escape(sentence))
+    # an equation in a sentence is not torn apart at the end of a line
+    return _SENTENCE.format(html.escape(sentence).replace(" = ", "&nbsp;=&nbsp;"))
 
 
 class Words(NamedTuple):

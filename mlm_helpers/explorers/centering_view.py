@@ -151,7 +151,7 @@ class CenteringExplorer(Explorer):
         self._other = move(main.plot([], [], color=PUBLIC, lw=1.6, ls=(0, (1, 1.2)), zorder=4)[0])
         self._own = move(main.plot([], [], color=PUBLIC, lw=3.2, zorder=5)[0])
         self._arrow = move(main.plot([], [], color="black", lw=3, marker="_", ms=10, zorder=6)[0])
-        self._arrow_text = move(main.text(0, 0, "", fontsize=11, va="bottom", zorder=8))
+        self._arrow_text = move(main.text(0, 0, "", fontsize=11, va="top", zorder=8))
         self._at = move(main.plot([], [], "D", color="black", ms=6, zorder=7)[0])
         one = w.group.one
         figure.legend(
@@ -225,7 +225,7 @@ class CenteringExplorer(Explorer):
         shown = abs(high - low) > 1e-9
         self._arrow.set_visible(shown)
         self._arrow_text.set_visible(shown)
-        self._arrow_text.set_position((x + tables.grand, max(low, high)))
+        self._arrow_text.set_position((x + tables.grand, min(low, high)))
         self._arrow_text.set_text(f" {h.number(high - low)}")
 
     def _outcome(self, row: pd.Series, state: Mapping[str, Any], x: Any, m: float) -> Any:

@@ -356,9 +356,10 @@ class RefitExplorer(Explorer):
         r = self.roles
         return (
             f"Four panels: the {r.groups}' lines of one class with the estimated average lines, "
-            f"{r.low} solid and {r.high} dashed, and the true ones dotted; for each γ the estimate minus the truth with its 95% interval; "
-            "the true T dashed and the estimated T solid as ellipses; and for many classes the "
-            "estimate of γ₁₁ with its interval, those that miss the truth crossed."
+            f"{r.low} solid and {r.high} dashed, and the true ones dotted; for each γ the estimate "
+            "minus the truth with its 95% interval; the true T dashed and the estimated T solid as "
+            "ellipses; and for many classes the estimate of γ₁₁ with its interval, those that miss "
+            "the truth crossed."
         )
 
     # ---- words ----------------------------------------------------------------------
