@@ -242,7 +242,6 @@ def test_the_handout_has_a_page_for_each_slide(packages, tmp_path):
     assert slides.pages_of(made) == 5
 
 
-@pytest.mark.skipif(not LECTURE.exists(), reason="the lecture on ex1 is not made yet")
 def test_nothing_is_cut_off_from_the_lecture(packages, visit, tmp_path):
     page = visit(slides.write_slides(LECTURE, tmp_path))
     pages = page.evaluate(OVERFLOW)

@@ -26,7 +26,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mlm_helpers.errors import MLMError
-from mlm_helpers.vocabulary import Code, Predictor, Vocabulary, join_words, load_vocabulary
+from mlm_helpers.vocabulary import Code, Predictor, Vocabulary, join_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,70 +80,13 @@ class Lesson:
     notes: dict[int, str] = field(default_factory=dict)
 
 
-def shipped_lesson(name: str, data: pd.DataFrame | None = None) -> Lesson:
-    """The lesson on a data set that comes with the course: ``"ex1"`` or ``"hsb82"``.
+def shipped_lesson(name: str) -> Lesson:
+    """The lesson on a data set that comes with the course: ``"ex1"`` or ``"hsb82"``."""
+    from mlm_helpers.authoring.lesson_files import open_lesson, shipped_lessons
 
-    ``data`` takes the place of the shipped table (with the same columns).
-    """
-    if name not in _SHIPPED:
-        raise MLMError(f"There is no lesson {name!r}; there are {' and '.join(_SHIPPED)}.")
-    return _SHIPPED[name](data)
-
-
-def _ex1(data: pd.DataFrame | None) -> Lesson:
-    from mlm_helpers.datasets import load_dataset
-
-    return Lesson(
-        name="ex1",
-        data=load_dataset("ex1") if data is None else data,
-        vocabulary=load_vocabulary("ex1"),
-        loading='ex1 = mlm.load_dataset("ex1")',
-        predictor="famsesc",
-        moderator="sector",
-        second="schsesgdm",
-        about=(
-            "Reading scores at the end of grade 1. The rows are **synthetic**: no row is a child. "
-            "They were built so that every number of the lecture comes out as it did with the data "
-            'of the ECLS-K:2011 study, which may not be passed on. `mlm.codebook("ex1")` tells '
-            "more."
-        ),
-        course="EDUC 231D · Advanced Quantitative Methods: Multilevel Analysis",
-        title="Lecture 6",
-        next_step=(
-            "Walkthrough #2 takes you through all of this on your own keyboard, one step at a "
-            "time: `walkthroughs/walkthrough02_random_intercepts_and_slopes.ipynb`. Then the "
-            "exercises of this lecture answer you at once: open the folder `exercises`."
-        ),
-        notes={23: "The printed deck calls `summary(m2)` on this slide; it means `m3`. "},
-    )
-
-
-def _hsb82(data: pd.DataFrame | None) -> Lesson:
-    from mlm_helpers.centering import center_within
-    from mlm_helpers.datasets import load_dataset
-
-    if data is None:
-        data = load_dataset("hsb82")
-        data["cses"] = center_within(data, "ses", "school")
-    return Lesson(
-        name="hsb",
-        data=data,
-        vocabulary=load_vocabulary("hsb82"),
-        loading=(
-            'hsb = mlm.load_dataset("hsb82")\nhsb["cses"] = mlm.center_within(hsb, "ses", "school")'
-        ),
-        predictor="cses",
-        moderator="sector",
-        second="meanses",
-        about=(
-            "Mathematics scores from High School and Beyond (1982), the data of Raudenbush & Bryk "
-            '(2002). `mlm.codebook("hsb82")` tells more.'
-        ),
-        next_step="The walkthrough on the same data: the folder `walkthroughs`.",
-    )
-
-
-_SHIPPED: dict[str, Callable[[Any], Lesson]] = {"ex1": _ex1, "hsb82": _hsb82}
+    if name not in shipped_lessons():
+        raise MLMError(f"There is no lesson {name!r}; there are {join_words(shipped_lessons())}.")
+    return open_lesson(name)
 
 
 # ---- the notebook -----------------------------------------------------------------------------
@@ -174,33 +117,23 @@ def build_lecture(lesson: Lesson) -> NotebookNode:
     return new_notebook(cells=cells, metadata={"title": f"{lesson.title}: {lesson.topic}"})
 
 
-def write_lecture(lesson: Lesson, path: Path, run: bool = True) -> Path:
-    """Build the lecture, run it in the folder of ``path``, and store it there."""
-    import nbformat
-    from nbclient import NotebookClient
+def write_lecture(lesson: Lesson, path: Path) -> Path:
+    """Build the lecture, run it in the folder of ``path``, and store it there in the one form in
+    which notebooks are committed."""
+    from mlm_helpers.authoring.notebooks import run_notebook, write_notebook
 
-    notebook = build_lecture(lesson)
-    if run:
-        NotebookClient(
-            notebook,
-            timeout=600,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(path.parent)}},
-            record_timing=False,
-            store_widget_state=False,
-        ).execute()
-    nbformat.write(notebook, path)
+    write_notebook(run_notebook(build_lecture(lesson), path.parent), path)
     return path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``lecture``."""
-    parser.add_argument("lesson", nargs="?", default="ex1", choices=list(_SHIPPED))
+    parser.add_argument("lesson", nargs="?", default="ex1", help="ex1 (the lecture) or hsb82")
     parser.add_argument("--out", type=Path, default=Path("lectures"), help="folder to write to")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the lecture on a shipped lesson, executed."""
+    """Write the lecture on a lesson of the course, executed."""
     options.out.mkdir(parents=True, exist_ok=True)
     path = write_lecture(shipped_lesson(options.lesson), options.out / NOTEBOOK)
     print(f"{path} written")
@@ -546,19 +479,19 @@ class Context:
 
     def became(self, before: float, after: float) -> str:
         """What became of a difference of Model 2 when the second moderator came in."""
-        m = self.m.label
-        if before * after < 0:
-            return f"It turned round: it was a difference in {m}."
+        alike = f"between {self.v.group.many} alike in {self.m.label}"
         share = after / before
+        if share < 0:
+            return f"{capital(alike)}, it is turned round."
         if share < 0.25:
-            return f"Nearly all of it was a difference in {m}."
+            return f"{capital(alike)}, nearly nothing of it is left."
         if share < 0.75:
-            return f"A good part of it was a difference in {m}."
+            return f"{capital(alike)}, a good part of it is gone."
         if share < 0.9:
-            return f"A small part of it was a difference in {m}."
+            return f"{capital(alike)}, a small part of it is gone."
         if share <= 1.1:
-            return f"It hardly changed: {m} does not explain it."
-        return f"It is larger between {self.v.group.many} alike in {m}."
+            return f"It hardly changed: {self.m.label} does not account for it."
+        return f"It is larger {alike}."
 
     def _columns(self) -> list[SimpleNamespace]:
         v, x, m = self.v, self.x, self.m
