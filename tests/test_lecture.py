@@ -93,7 +93,8 @@ def text_of(notebook) -> str:
 
 
 def slide(notebook, number: int) -> str:
-    return "\n\n".join(c.source for c in notebook.cells if c.id.startswith(f"slide{number:02d}-"))
+    cells = [c.source for c in notebook.cells if c.id.startswith(f"slide{number:02d}-")]
+    return "\n\n".join(cells).replace("\N{NO-BREAK SPACE}", " ")
 
 
 # ---- every lecture --------------------------------------------------------------------------
@@ -302,7 +303,7 @@ def outputs_of(number: int) -> str:
         said.append(cell.source)
         for output in cell.get("outputs", []):
             said.append(output.get("text") or output.get("data", {}).get("text/plain", ""))
-    return "\n".join(said).replace("−", "-")
+    return "\n".join(said).replace("−", "-").replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_deck_slide_5():

@@ -432,7 +432,7 @@ class Context:
             "S": lambda fit, s: say(fit, s, v),
             "P": lambda fit, s: plain(fit, s, v),
             "n": lambda value, decimals=2: Raw(number(float(value), decimals)),
-            "p": lambda value: Raw(p_value(float(value))),
+            "p": lambda value: Raw(_together(p_value(float(value)))),
             "est": self.estimate,
             "sig": lambda fit, s: self.row(fit, s)["p"] < 0.05,
             "pval": lambda fit, s: float(self.row(fit, s)["p"]),
@@ -473,8 +473,8 @@ class Context:
         from mlm_helpers.wording import p_value
 
         return Raw(
-            f"χ² = {row['Chisq']:.2f} on {int(row['Df'])} df: {p_value(row['p'])}, or "
-            f"{p_value(row['p_boundary'])} if the boundary is taken into account."
+            f"χ² = {row['Chisq']:.2f} on {int(row['Df'])} df: {_together(p_value(row['p']))}, or "
+            f"{_together(p_value(row['p_boundary']))} if the boundary is taken into account."
         )
 
     def became(self, before: float, after: float) -> str:
@@ -558,6 +558,11 @@ class Context:
             f"over {g.many}. So 0 stands for {escape(self._zero())}, and that is where every other "
             "parameter holds."
         )
+
+
+def _together(text: str) -> str:
+    """Text that is not broken at the end of a line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _guesses(truth: float) -> list[str]:
