@@ -7,6 +7,7 @@ import gc
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -700,7 +701,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_nbval_is_strict_and_content(notebook: Path) -> None:
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q",
-               "-p", "no:cacheprovider", "-c", "/dev/null", notebook.name]  # fmt: skip
+               "-p", "no:cacheprovider", "-c", os.devnull, notebook.name]  # fmt: skip
     done = subprocess.run(command, cwd=notebook.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]
     assert f"{len(CELLS)} passed" in done.stdout
