@@ -116,6 +116,7 @@ def _nearest(word: str) -> str:
 def _translate(text: str, words: Words) -> str:
     """The data set's own words in the lecture's."""
     pairs = [
+        *words.phrases,
         (words.context, "school mean SES"),
         (words.within, "family SES"),
         (words.slope, "SES-achievement slope"),
@@ -128,10 +129,13 @@ def _translate(text: str, words: Words) -> str:
         (words.school, "school"),
         (words.student, "student"),
     ]
-    for theirs, ours in pairs:
-        if theirs.casefold() != ours.casefold() and theirs.casefold() != "ses":
-            text = re.sub(rf"\b{re.escape(theirs)}\b", ours, text, flags=re.IGNORECASE)
-    return text
+    ours = {a.casefold(): b for a, b in reversed(pairs) if a.casefold() != "ses"}
+    # one pass, longest first: what was translated is not translated again
+    longest = sorted(ours, key=len, reverse=True)
+    theirs = "|".join(re.escape(phrase) for phrase in longest)
+    return re.sub(
+        rf"(?<!\w)(?:{theirs})(?!\w)", lambda m: ours[m[0].casefold()], text, flags=re.IGNORECASE
+    )
 
 
 def tidy(text: str) -> str:

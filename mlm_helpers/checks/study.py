@@ -15,7 +15,7 @@ from mlm_helpers.inference import compare
 from mlm_helpers.structure import Structure
 
 if TYPE_CHECKING:
-    from mlm_helpers.vocabulary import Vocabulary
+    from mlm_helpers.vocabulary import Code, Predictor, Vocabulary
 
 MODEL3 = (
     "g1rscore ~ 1 + sector + schsesgdm + famsesc + sector * famsesc + schsesgdm * famsesc"
@@ -39,6 +39,8 @@ class Words:
     context: str
     slope: str
     within: str
+    # further phrases of these data, and what they are in the lecture's words
+    phrases: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, structure: Structure, vocabulary: Vocabulary) -> Words:
@@ -60,7 +62,24 @@ class Words:
             context=pz.label,
             slope=px.slope or f"slope of {px.label}",
             within=px.label,
+            phrases=_phrases(vocabulary, px, pz, zero, one),
         )
+
+
+def _phrases(
+    v: Vocabulary, x: Predictor, z: Predictor, zero: Code | None, one: Code | None
+) -> tuple[tuple[str, str], ...]:
+    out = [
+        (v.unit.many, "students"),
+        (z.unit, "unit of school mean SES"),
+        (x.unit, "unit of family SES"),
+    ]
+    if zero and one:
+        out += [(zero.many, "public schools"), (zero.one, "a public school")]
+        out += [(one.many, "private schools"), (one.one, "a private school")]
+    if x.higher:
+        out.append((x.higher, "the student from the better-off family"))
+    return tuple(out)
 
 
 class Study:
