@@ -107,6 +107,7 @@ def test_thirty_slides_in_order(made):
     ]
     assert [int(h[1]) for h in heads if h] == list(range(1, 31))
     assert len(heads) == 30
+    assert not any(re.search(r"^#.*\$", c.source, re.M) for c in made().cells if c.source[0] == "#")
 
 
 @pytest.mark.parametrize("made", [hsb_lecture, clinic_lecture])

@@ -26,7 +26,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mlm_helpers.errors import MLMError
-from mlm_helpers.vocabulary import Code, Predictor, Vocabulary, join_words
+from mlm_helpers.vocabulary import Code, Predictor, Vocabulary, join_words, pretty_symbol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -440,6 +440,8 @@ class Context:
             "share": lambda x: Raw(f"{number(100 * float(x), 1)}%" if x > 0 else "none"),
             "tex": lambda s: Raw(tex(s)),
             "tex_list": lambda symbols: Raw(join_words([f"${tex(s)}$" for s in symbols])),
+            # for headings: a table of contents does not set LaTeX
+            "greek_list": lambda symbols: Raw(join_words([_greek(s) for s in symbols])),
             "quoted": lambda symbols: Raw(", ".join(f'"{s}"' for s in symbols)),
             "raw": Raw,
             "lrt": self.likelihood_ratio,
@@ -558,6 +560,11 @@ class Context:
             f"over {g.many}. So 0 stands for {escape(self._zero())}, and that is where every other "
             "parameter holds."
         )
+
+
+def _greek(symbol: str) -> str:
+    """``gamma11`` as γ₁₁."""
+    return pretty_symbol(symbol).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 def _together(text: str) -> str:
