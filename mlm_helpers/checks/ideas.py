@@ -92,7 +92,7 @@ NOT_VARIANCE = Against(
 )
 NOT_HIGH = Against(
     "private -public",
-    "it speaks of {high} {schools}; which sector is coded 0?",
+    "it speaks of {high} {schools}; which {sector} is coded 0?",
     "parameter confused",
 )
 NOT_EVERYWHERE = Against(
@@ -102,7 +102,7 @@ NOT_EVERYWHERE = Against(
 )
 NOT_GAP = Against(
     "private public",
-    "it speaks of both sectors; this parameter is a value for one of them",
+    "it speaks of both kinds of {school}; this parameter is a value for one of them",
     "parameter confused",
 )
 NOT_DEVIATION = Against(
@@ -273,26 +273,35 @@ RULES: dict[str, Rules] = {
 
 
 # ---- plain language ---------------------------------------------------------------------------
+def is_about_families(words: Words) -> bool:
+    """Whether the level-1 predictor is SES, so that sentences may speak of families."""
+    return re.search(r"\bses\b", words.within.casefold()) is not None
+
+
 def plain_language_rules(words: Words, steeper: bool) -> Rules:
-    """The rules for explaining γ11 to somebody without statistics. ``steeper``: γ11 is positive."""
+    """The rules for explaining γ11 to somebody without statistics. ``steeper``: the slope is
+    farther from 0 in the kind of school that is coded 1."""
+    families = is_about_families(words)
+    about = "how well off families are" if families else "{within}"
+    whom = "families" if families else "{student}s"
     way = "larger" if steeper else "smaller"
     right, wrong = ("highmore", "highless") if steeper else ("highless", "highmore")
     return Rules(
         needs=(
-            Idea("how well off families are", "stuses / ses / schses"),
-            Idea("reading or achievement", "score / outcomegap"),
+            Idea(about, "stuses / ses / schses"),
+            Idea("{score}", "score / outcomegap"),
             Idea("{high} and {low} {schools} compared", "private public"),
             Idea(f"that the gap is {way} in {{high}} {{schools}}", right),
         ),
         against=(
             Against(
                 wrong,
-                f"the direction: the gap between families is {way} in {{high}} {{schools}}",
+                f"the direction: the gap between {whom} is {way} in {{high}} {{schools}}",
                 "direction reversed",
             ),
             Against(
                 "cause",
-                "it says that the sector makes the gap. The data compare {schools}; they do not "
+                "it says that the {sector} makes the gap. The data compare {schools}; they do not "
                 "say why they differ",
                 "cause",
             ),

@@ -27,7 +27,7 @@ def default_study() -> Study:
 def questions(s: Study) -> tuple[Question, ...]:
     """One definition per parameter, and the matching of all ten."""
     texts = [TextQuestion(p, RULES[p], s.words, _hints(p, s)) for p in PARAMETERS]
-    return (*texts, _matching())
+    return (*texts, _matching(s))
 
 
 def _hints(parameter: str, s: Study) -> tuple[str, ...]:
@@ -36,8 +36,8 @@ def _hints(parameter: str, s: Study) -> tuple[str, ...]:
     first = {
         "g": "Find it in the level-2 equations: whose equation is it in, and what is it multiplied "
         "by?",
-        "u": "It carries a j: it belongs to one school. What is it added to in its equation?",
-        "t": "It describes how the u of all schools are spread.",
+        "u": f"It carries a j: it belongs to one {w.school}. What is it added to in its equation?",
+        "t": f"It describes how the u of all {w.schools} are spread.",
     }[parameter[0]]
     about = (
         f"The equation of β0j is about the mean of a {w.school}."
@@ -58,13 +58,14 @@ def _hints(parameter: str, s: Study) -> tuple[str, ...]:
     return first, about, last
 
 
-def _matching() -> MatchQuestion:
+def _matching(s: Study) -> MatchQuestion:
     letters = lettering()
     confusions = {}
     for name in PARAMETERS:
         for other in PARAMETERS:
             if name != other:
-                confusions[name, letters[other]] = _confusion(name, other)
+                reply, key = _confusion(name, other)
+                confusions[name, letters[other]] = reply.format(**vars(s.words)), key
     return MatchQuestion(
         "matching",
         right=letters,
@@ -72,7 +73,8 @@ def _matching() -> MatchQuestion:
         written=WRITTEN,
         hints=(
             "Sort first: which definitions are about means, which about slopes?",
-            "Then: a value, a difference, a change, a deviation of one school, a variance.",
+            "Then: a value, a difference, a change, a deviation of one "
+            f"{s.words.school}, a variance.",
         ),
     )
 
@@ -94,11 +96,11 @@ _ABOUT = {
     for p in PARAMETERS
 }
 _A_KIND = {
-    "value": "a value for one kind of school",
-    "difference": "a difference between the sectors",
+    "value": "a value for one kind of {school}",
+    "difference": "a difference between two kinds of {school}",
     "change": "a change per unit of a predictor",
-    "deviation": "one school's deviation",
-    "variance": "a variance over schools",
+    "deviation": "the deviation of one {school}",
+    "variance": "a variance over {schools}",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlm_helpers.checks.ideas import TextQuestion, plain_language_rules
+from mlm_helpers.checks.ideas import TextQuestion, is_about_families, plain_language_rules
 from mlm_helpers.checks.questions import (
     ChoiceQuestion,
     NumberQuestion,
@@ -49,13 +49,14 @@ def _public_mean(s: Study) -> NumberQuestion:
         wrong=(
             Wrong(
                 s.gamma(s.m2),
-                f"that is Model 2's intercept: the {w.low} mean at the {w.low} schools' own "
-                f"{w.context}. Model 3 asks for the one at average {w.context}.",
+                f"that is Model 2's intercept: the {w.low} mean at whatever {w.context} these "
+                f"{w.schools} have. Model 3 asks for the one at average {w.context}.",
                 "wrong model",
             ),
             Wrong(
                 s.gamma(s.m1),
-                "that is Model 1's intercept, a mean over both sectors. Look at Model 3.",
+                f"that is Model 1's intercept, a mean over both kinds of {w.school}. Look at "
+                "Model 3.",
                 "wrong model",
             ),
             Wrong(
@@ -120,7 +121,7 @@ def _private_mean(s: Study) -> NumberQuestion:
             Wrong(
                 s.gamma(s.m2) + s.gamma(s.m2, s.w),
                 f"that comes from Model 2, where {w.high} {w.schools} keep their own {w.context}. "
-                "In Model 3 both sectors are compared at the same one.",
+                f"In Model 3 both kinds of {w.school} are compared at the same one.",
                 "adjusted is unadjusted",
             ),
             Wrong(
@@ -173,13 +174,15 @@ def _means_differ(s: Study) -> ChoiceQuestion:
             "interaction is a difference in means",
         ),
         "D": (
-            f"Model 2 compares the sectors as they are. The question is about {w.schools} with the "
+            f"Model 2 compares {w.schools} as they are. The question is about {w.schools} with the "
             f"same {w.context}, and Model 3 answers it.",
             "adjusted is unadjusted",
         ),
         "E": (
-            "not significant does not mean equal: the data only do not tell the difference from "
-            f"zero. And without {w.context} the sectors' means may differ all the same.",
+            f"read the p in the row for {w.sector} once more: it tells the two means apart."
+            if differ
+            else "not significant does not mean equal: the data only do not tell the difference "
+            f"from zero. And without {w.context} the means may differ all the same.",
             "not significant is zero",
         ),
     }
@@ -212,8 +215,8 @@ def _public_slope(s: Study) -> NumberQuestion:
         wrong=(
             Wrong(
                 s.gamma(s.m1, s.x),
-                "that is the average slope over all schools, from Model 1. In Model 3 the row for "
-                f"{w.within} belongs to one kind of {w.school} only.",
+                f"that is the average slope over all {w.schools}, from Model 1. In Model 3 the row "
+                f"for {w.within} belongs to one kind of {w.school} only.",
                 "main effect is overall slope",
             ),
             Wrong(
@@ -307,7 +310,7 @@ def _private_slope(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 s.gamma(s.m1, s.x) + s.eb_gap[1],
-                "you used the gap between the EB residuals of the sectors. They are shrunken "
+                "you used the gap between the EB residuals of the two kinds. They are shrunken "
                 "towards 0, so the gap is too small; the model estimates it directly.",
                 "EB spread is tau",
             ),
@@ -371,18 +374,22 @@ def _slopes_differ(s: Study) -> ChoiceQuestion:
 
 
 def _plain_language(s: Study) -> TextQuestion:
-    steeper = s.gamma(s.m3, s.x, s.w) > 0
+    low = s.gamma(s.m3, s.x)
+    steeper = abs(low + s.gamma(s.m3, s.x, s.w)) > abs(low)
+    w, families = s.words, is_about_families(s.words)
+    which = "one from a better-off family" if families else f"who differ in {w.within}"
+    alike = "families of the same means" if families else f"the same {w.context}"
     return TextQuestion(
         id="q6b",
         rules=plain_language_rules(s.words, steeper),
         words=s.words,
         hints=(
-            f"Imagine two {s.words.student}s of the same {s.words.school}, one from a better-off "
-            "family. How far apart are their scores?",
-            f"Is that distance larger or smaller in a {s.words.high} {s.words.school} than in a "
-            f"{s.words.low} one with families of the same means?",
+            f"Imagine two {w.student}s of the same {w.school}, {which}. How far apart are they in "
+            f"{w.score}?",
+            f"Is that distance larger or smaller in a {w.high} {w.school} than in a {w.low} one "
+            f"with {alike}?",
             "Say it without the words slope, interaction and coefficient, and without saying that "
-            "one sector makes it so.",
+            f"one {w.sector} makes it so.",
         ),
     )
 

@@ -264,8 +264,8 @@ def _lrt(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 s.lrt(s.m1, s.m2, "Chisq"),
-                "that tests the sector's two γ's. The slope variance is tested by leaving the "
-                "random slope out.",
+                f"that tests the two γ's of {s.words.sector}. The slope variance is tested by "
+                "leaving the random slope out.",
                 "wrong model",
             ),
             Wrong(
@@ -344,7 +344,7 @@ def _not_significant(s: Study) -> ChoiceQuestion:
             ),
             "C": (
                 "γ11 has its own test, and it does not need τ11 to be significant. Even with no "
-                "slope variance left, slopes may differ between sectors: that part is γ11.",
+                "slope variance left, slopes may differ with {w.sector}: that part is γ11.",
                 "test the variance first",
             ),
             "D": (
@@ -434,7 +434,7 @@ def _eb_gap(s: Study) -> ChoiceQuestion:
             ),
         },
         hints=(
-            "How is an EB residual made from a school's own slope and the average slope?",
+            f"How is an EB residual made from the own slope of a {w.school} and the average slope?",
             f"With few {w.student}s in a {w.school}, how far is its EB residual pulled, and to "
             "where?",
         ),
@@ -473,7 +473,8 @@ def _fixed_parts(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 s.lrt(s.m1_ri, s.m1, "Chisq"),
-                "that tests the slope variance. The question is about the two γ's of the sector.",
+                "that tests the slope variance. The question is about the two γ's of "
+                f"{s.words.sector}.",
                 "wrong model",
             ),
             Wrong(
