@@ -1,6 +1,7 @@
 """Make the student notebooks from the solutions.
 
-A solution notebook is the only file that is edited. Its cells carry tags:
+The solutions are made from the templates of the exercises (``solutions``, and ``adapt`` for other
+data) and are the only source of the student notebooks. Their cells carry tags:
 
 * ``answer``: the model solution; students get its leading comment and ``answer_... = ...``
 * ``check``: keeps its stored output, the line of a right answer, which nbval compares

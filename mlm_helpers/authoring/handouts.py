@@ -11,12 +11,10 @@ the cells for its hint and its check with it.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -69,37 +67,6 @@ def walkthrough_notebook(lesson: CourseLesson) -> NotebookNode:
     template = (TEMPLATES / "walkthrough.md.j2").read_text(encoding="utf-8")
     cells = [_cell(piece, context) for piece in _pieces(template) if context.wants(piece)]
     return new_notebook(cells=cells, metadata={"title": "Walkthrough"})
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``solutions``."""
-    parser.add_argument("--check", action="store_true", help="write nothing; compare only")
-    parser.add_argument("--exercises", type=Path, help="the folder that holds solutions/")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Write the course's own solutions, executed, or compare them with their templates."""
-    from mlm_helpers.authoring.build import exercises_folder
-    from mlm_helpers.authoring.lesson_files import open_lesson
-    from mlm_helpers.authoring.notebooks import run_notebook, sources, write_notebook
-
-    folder = exercises_folder(options.exercises) / "solutions"
-    lesson = open_lesson("ex1")
-    stale = []
-    for part, file in EXERCISES.items():
-        made = exercise_notebook(part, lesson)
-        if sources(made) == sources(folder / file):
-            continue
-        stale.append(file)
-        if not options.check:
-            write_notebook(run_notebook(made, folder), folder / file)
-            print(f"{file} written")
-    if options.check and stale:
-        print(f"Out of date: {', '.join(stale)}. Run python -m mlm_helpers.authoring solutions.")
-        return 1
-    if not stale:
-        print("All solutions are what their templates make.")
-    return 0
 
 
 # ---- cells ------------------------------------------------------------------------------------
