@@ -6,6 +6,7 @@ import decimal
 import fractions
 import json
 import math
+import re
 from pathlib import Path
 
 import nbformat
@@ -162,6 +163,17 @@ def test_choices_answer_each_wrong_letter(part, id):
         assert judge(part, id, way).passed
     for bad in ("Z", "AB", 3, "yes", "No.", True):
         assert judge(part, id, bad).state == "unreadable"
+
+
+@pytest.mark.parametrize(("part", "id"), QUESTIONS)
+def test_all_words_are_filled_in(part, id):
+    question = EXERCISES[part].question(id)
+    texts = list(question.hints)
+    texts += [w.reply for w in getattr(question, "wrong", ())]
+    texts += [reply for reply, _ in getattr(question, "replies", {}).values()]
+    texts += [reply for reply, _ in getattr(question, "confusions", {}).values()]
+    texts.append(judge(part, id, "a difference between the private and the public schools").message)
+    assert not any("{w." in t or "{s." in t or re.search(r"\{[a-z]+\}", t) for t in texts)
 
 
 @pytest.mark.parametrize(("part", "id"), NUMBERS)

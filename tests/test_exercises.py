@@ -27,6 +27,7 @@ SOLUTIONS = {
     nb.metadata["mlm_exercise"]: nb
     for nb in (nbformat.read(source, as_version=4) for source, _ in PAIRS)
 }
+EXERCISES = {part: exercise(part) for part in PARTS}
 STUDENTS = {part: student_notebook(nb) for part, nb in SOLUTIONS.items()}
 
 
@@ -47,7 +48,7 @@ def test_student_notebooks_are_what_the_solutions_make(source, target):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_question_has_its_cells_and_every_cell_a_question(part):
-    notebook, questions = SOLUTIONS[part], exercise(part).questions
+    notebook, questions = SOLUTIONS[part], EXERCISES[part].questions
     ids = [c["id"] for c in notebook.cells]
     for id in questions:
         assert [f"{part}-{id}-{kind}" in ids for kind in ("task", "hint", "answer", "check")] == [
@@ -70,7 +71,7 @@ def test_cell_ids_are_unique_over_all_notebooks():
 def test_options_in_the_text_are_the_letters_of_the_question(part):
     notebook = SOLUTIONS[part]
     texts = {c["id"]: c.source for c in notebook.cells}
-    for id, question in exercise(part).questions.items():
+    for id, question in EXERCISES[part].questions.items():
         if isinstance(question, ChoiceQuestion):
             letters = re.findall(r"^- \*\*([A-Z])\*\* ", texts[f"{part}-{id}-task"], re.MULTILINE)
             assert tuple(letters) == question.letters
@@ -79,7 +80,7 @@ def test_options_in_the_text_are_the_letters_of_the_question(part):
 @pytest.mark.parametrize("part", PARTS)
 def test_student_notebooks_hold_no_answer(part):
     student, solution = STUDENTS[part], SOLUTIONS[part]
-    questions = exercise(part).questions
+    questions = EXERCISES[part].questions
     for mine, model in zip(
         cells_by_tag(student, "answer"), cells_by_tag(solution, "answer"), strict=True
     ):
@@ -192,7 +193,7 @@ def test_solved_notebooks_pass_and_untouched_ones_say_not_answered_yet(tmp_path)
             if kind == "solved":
                 assert messages == [], messages
                 continue
-            assert len(messages) == len(exercise(part).questions)
+            assert len(messages) == len(EXERCISES[part].questions)
             assert all("not answered yet" in m for m in messages)
 
 
@@ -203,7 +204,7 @@ def test_each_known_wrong_answer_fails_with_its_own_reply(tmp_path):
         notebook = copy.deepcopy(STUDENTS[part])
         setup = [c for c in notebook.cells if c["id"] == f"{part}-setup"]
         cells, replies = [], []
-        for id, question in exercise(part).questions.items():
+        for id, question in EXERCISES[part].questions.items():
             for value, reply in _wrong_answers(question):
                 cells.append(nbformat.v4.new_code_cell(f"answer_{id} = {value!r}"))
                 cells.append(nbformat.v4.new_code_cell(f'ex.check("{id}")'))
@@ -240,4 +241,4 @@ def test_a_failed_check_stored_as_output_still_fails(tmp_path):
     path = tmp_path / "part2_faked.ipynb"
     nbformat.write(notebook, path)
     cases, _ = nbval(tmp_path, path)
-    assert len(failed(cases["part2"])) == len(exercise("part2").questions)
+    assert len(failed(cases["part2"])) == len(EXERCISES["part2"].questions)

@@ -85,7 +85,7 @@ def student_page(x: Marked) -> str:
     """The page of one submission."""
     if x.problem:
         body = f"<p>This notebook could not be marked. {html.escape(x.problem)}</p>"
-        return _page(f"{x.student}: {x.exercise or 'notebook'}", body)
+        return _page(f"{x.student}: {_name(x.exercise)}", body)
     found = list(dict.fromkeys(misconceptions(x)))
     parts = [f"<p>{x.right} of {len(x.marks)} answers are right.</p>"]
     if found:
@@ -98,13 +98,13 @@ def student_page(x: Marked) -> str:
         '<th scope="col">Reply</th><th scope="col">Answer cell</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
-    return _page(f"{x.student}: {x.exercise}", "".join(parts))
+    return _page(f"{x.student}: {_name(x.exercise)}", "".join(parts))
 
 
 def _mark_row(m: Mark) -> str:
     sign, words = STATES[m.state]
     source = m.source if len(m.source) <= 600 else m.source[:600] + " …"
-    reply = "" if m.state == "right" else m.message
+    reply = "" if m.state == "right" else m.message[:1].upper() + m.message[1:]
     return (
         f'<tr><th scope="row">{html.escape(label(m.question))}</th>'
         f"<td>{sign} {words}</td><td>{html.escape(reply)}</td>"
@@ -127,16 +127,17 @@ def class_page(marked: Sequence[Marked], links: dict[tuple[str, str], str]) -> s
 def _misconception_table(good: Sequence[Marked]) -> str:
     who: dict[str, set[str]] = {}
     where: dict[str, Counter[str]] = {}
+    asked: dict[str, set[str]] = {}
     for x in good:
         for m in x.marks:
             if m.misconception and m.state != "right":
                 who.setdefault(m.misconception, set()).add(x.student)
-                place = f"{x.exercise}, {label(m.question)}"
+                place = f"{_name(x.exercise)}, {label(m.question)}"
+                asked.setdefault(m.misconception, set()).add(x.exercise)
                 where.setdefault(m.misconception, Counter())[place] += 1
-    students = len({x.student for x in good}) or 1
     rows = []
     for key in sorted(who, key=lambda k: (k == "other", -len(who[k]), k)):
-        share = len(who[key]) / students
+        share = len(who[key]) / len({x.student for x in good if x.exercise in asked[key]})
         places = "; ".join(f"{p} ({n})" for p, n in where[key].most_common(4))
         rows.append(
             f'<tr><th scope="row">{html.escape(title(key))}</th>'
@@ -147,7 +148,8 @@ def _misconception_table(good: Sequence[Marked]) -> str:
     if not rows:
         return "<p>No wrong answer was recognised.</p>"
     return (
-        "<table><caption>Misconceptions, the most common first</caption><thead><tr>"
+        "<table><caption>Misconceptions, the most common first (share of those who did an exercise "
+        "in which it was found)</caption><thead><tr>"
         '<th scope="col">Misconception</th><th scope="col">Students</th><th scope="col">Share</th>'
         '<th scope="col">Where</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
@@ -167,7 +169,7 @@ def _question_table(exercise: str, good: Sequence[Marked]) -> str:
         for q in questions
     )
     return (
-        f"<table><caption>{html.escape(exercise)}: {len(good)} notebooks</caption><thead><tr>"
+        f"<table><caption>{_name(exercise)}: {len(good)} notebooks</caption><thead><tr>"
         f'<th scope="col">Question</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
     )
 
@@ -175,7 +177,7 @@ def _question_table(exercise: str, good: Sequence[Marked]) -> str:
 def _student_table(marked: Sequence[Marked], links: dict[tuple[str, str], str]) -> str:
     rows = "".join(
         f'<tr><th scope="row"><a href="{html.escape(links[x.student, x.exercise])}">'
-        f"{html.escape(x.student)}</a></th><td>{html.escape(x.exercise)}</td>"
+        f"{html.escape(x.student)}</a></th><td>{_name(x.exercise)}</td>"
         + (
             f"<td>{html.escape(x.problem)}</td>"
             if x.problem
@@ -219,6 +221,11 @@ def _page(heading: str, body: str) -> str:
         f"<title>{html.escape(heading)}</title><style>{_STYLE}</style></head>"
         f"<body><main><h1>{html.escape(heading)}</h1>{body}</main></body></html>\n"
     )
+
+
+def _name(exercise: str) -> str:
+    """``part2`` as students know it."""
+    return html.escape(exercise.replace("part", "Exercise ")) if exercise else "unknown exercise"
 
 
 def _file_name(x: Marked) -> str:

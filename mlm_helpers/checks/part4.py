@@ -344,7 +344,7 @@ def _not_significant(s: Study) -> ChoiceQuestion:
             ),
             "C": (
                 "γ11 has its own test, and it does not need τ11 to be significant. Even with no "
-                "slope variance left, slopes may differ with {w.sector}: that part is γ11.",
+                f"slope variance left, slopes may differ with {w.sector}: that part is γ11.",
                 "test the variance first",
             ),
             "D": (
