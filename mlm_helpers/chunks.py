@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Columns = list[str] | None
-ROWS_PER_CHUNK = 250_000
+# Several results made one; True when the first is the merge's own, which it may then change.
+Merge = Callable[[list[Any], bool], Any]
+ROWS_PER_CHUNK = 500_000
+_TOGETHER = 100_000  # groups that wait before they are merged
 _STATEFUL = {"center", "scale", "standardize", "poly", "bs", "cs", "cr", "cc", "hashed"}
 
 
@@ -182,7 +185,7 @@ def in_one_pass(
     source: Source,
     columns: list[str],
     work: Callable[[pd.DataFrame], Any],
-    merge: Callable[[list[Any]], Any],
+    merge: Merge,
     progress: bool,
     what: str,
 ) -> Any:
@@ -213,8 +216,8 @@ class _Waiting:
     """Results that are merged when those that wait outgrow what is merged already, so that memory
     stays small and the work grows no faster than the rows."""
 
-    def __init__(self, merge: Callable[[list[Any]], Any], at_least: int = 100_000):
-        self.merge, self.limit = merge, at_least
+    def __init__(self, merge: Merge):
+        self.merge, self.mine = merge, False
         self.results: list[Any] = []
         self.size = 0
 
@@ -223,12 +226,12 @@ class _Waiting:
             return
         self.results.append(result)
         self.size += len(result)
-        if self.size > max(self.limit, 2 * len(self.results[0])) and len(self.results) > 1:
+        if self.size > max(_TOGETHER, 2 * len(self.results[0])) and len(self.results) > 1:
             self.merged()
 
     def merged(self) -> Any:
         if len(self.results) > 1:
-            self.results = [self.merge(self.results)]
+            self.results, self.mine = [self.merge(self.results, self.mine)], True
             self.size = len(self.results[0])
         return self.results[0] if self.results else None
 
@@ -237,7 +240,7 @@ def _on_the_cluster(
     source: Source,
     columns: list[str],
     work: Callable[[pd.DataFrame], Any],
-    merge: Callable[[list[Any]], Any],
+    merge: Merge,
 ) -> Any:
     """Dask: the workers keep the rows and merge their results; one result comes back."""
     import dask
@@ -258,7 +261,7 @@ class _Job:
     """What the workers need, sent to each of them once."""
 
     work: Callable[[pd.DataFrame], Any]
-    merge: Callable[[list[Any]], Any]
+    merge: Merge
     prepare: Centering | None
     columns: list[str]
 
@@ -269,7 +272,7 @@ class _Job:
 
     def join(self, results: list[Any]) -> Any:
         some = [r for r in results if r is not None]
-        return self.merge(some) if some else None
+        return self.merge(some, False) if some else None
 
 
 # ---- group means and centering in two passes ----------------------------------------------------
@@ -302,7 +305,7 @@ def _sums_of(chunk: pd.DataFrame, names: list[str], group: str) -> pd.DataFrame:
     return groups[names].sum().assign(n=groups.size())
 
 
-def _add_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
+def _add_frames(frames: list[pd.DataFrame], _: bool) -> pd.DataFrame:
     return pd.concat(frames).groupby(level=0).sum()
 
 
@@ -509,8 +512,15 @@ class Kept:
         return VariableInfo(name, level, "numeric", categories, len(values) == 2, centered)
 
 
-def merge_kept(pieces: list[Kept]) -> Kept:
-    """Add up what several chunks left behind; a group may be in several of them."""
+def merge_kept(pieces: list[Kept], mine: bool = False) -> Kept:
+    """Add up what several chunks left behind; a group may be in several of them.
+
+    With ``mine`` the first may be changed: what brings no new group is added to it in place.
+    """
+    if mine:
+        totals = _totals(pieces)
+        whole, new = pieces[0], [p for p in pieces[1:] if not _added(p, pieces[0])]
+        return replace(merge_kept([whole, *new]) if new else whole, **totals)
     filled = [p for p in pieces if len(p)]  # an empty piece has no type of labels
     if not filled:
         return replace(pieces[0], **_totals(pieces))
@@ -528,6 +538,26 @@ def merge_kept(pieces: list[Kept]) -> Kept:
     return replace(
         first, labels=np.asarray(labels), sums=sums, low=low, high=high, **_totals(pieces)
     )
+
+
+def _added(piece: Kept, whole: Kept) -> bool:
+    """Add a piece to the whole in place, if all of its groups are there already."""
+    if not len(piece):
+        return True
+    if whole.labels.dtype != piece.labels.dtype:
+        return False
+    if whole.labels.dtype.kind in "iuf":  # sorted numbers: no need of a table of all of them
+        at = np.minimum(np.searchsorted(whole.labels, piece.labels), len(whole) - 1)
+        there = whole.labels[at] == piece.labels
+    else:
+        at = pd.Index(whole.labels).get_indexer(pd.Index(piece.labels))
+        there = at >= 0
+    if not there.all():
+        return False
+    whole.sums[at] += piece.sums
+    whole.low[at] = np.minimum(whole.low[at], piece.low)
+    whole.high[at] = np.maximum(whole.high[at], piece.high)
+    return True
 
 
 def _totals(pieces: list[Kept]) -> dict[str, Any]:
@@ -577,7 +607,7 @@ def fit_chunks(formula: str, data: Any, reml: bool = True, progress: bool = Fals
     kept = kept.without_products()
     if moments.cancels and not source.once:
         second = partial(_left_over, recipe=recipe, moments=moments)
-        within = in_one_pass(source, columns, second, sum, progress, "within groups")
+        within = in_one_pass(source, columns, second, _add, progress, "within groups")
         moments = replace(moments, within=within)
     return fit_moments(moments, ChunkedDesign(design, kept), reml, source.name)
 
@@ -672,6 +702,10 @@ def _nothing(recipe: _Recipe, dropped: dict[str, int], n_dropped: int) -> Kept:
     )
 
 
+def _add(arrays: list[Array], _: bool) -> Array:
+    return np.sum(arrays, axis=0)
+
+
 def _left_over(chunk: pd.DataFrame, recipe: _Recipe, moments: Moments) -> Array | None:
     """What the groups' regressions leave over in one chunk, for data whose groups differ so much
     that a subtraction of totals costs digits."""
@@ -745,7 +779,7 @@ def _distinct(chunk: pd.DataFrame) -> dict[str, set]:
     return {str(name): set(chunk[name].dropna().unique().tolist()) for name in chunk.columns}
 
 
-def _unite(found: list[dict[str, set]]) -> dict[str, set]:
+def _unite(found: list[dict[str, set]], _: bool) -> dict[str, set]:
     return {name: set().union(*(f[name] for f in found)) for name in found[0]}
 
 

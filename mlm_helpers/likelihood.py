@@ -51,14 +51,13 @@ def group_solutions(m: Moments, d: Array) -> tuple[Array, Array, Array]:
 
 def _solutions(zz: Array, ols: Array, d: Array) -> tuple[Array, Array, Array]:
     q = len(d)
-    inner = zz @ d
-    inner += np.eye(q)
+    inner = (zz.reshape(-1, q) @ d).reshape(zz.shape) + np.eye(q)
     if q == 1:
         logdet = np.log(inner[:, 0, 0])
         p = zz / inner
     else:
         logdet = np.linalg.slogdet(inner)[1]
-        p = np.linalg.inv(inner) @ zz
+        p = np.asarray(np.linalg.solve(inner, zz), dtype=np.float64)
     return logdet, p @ ols, p
 
 

@@ -74,6 +74,53 @@ def test_dask_sends_cross_products(hsb: pd.DataFrame) -> None:
     same(mlm.fit_mlm(M3, dd.from_pandas(hsb, npartitions=5, sort=False)), mlm.fit_mlm(M3, hsb))
 
 
+@pytest.mark.parametrize("size", [13, 611])
+def test_chunks_merged_again_and_again(
+    hsb: pd.DataFrame, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with millions of groups: merges in between, first with new groups, then without."""
+    monkeypatch.setattr("mlm_helpers.chunks._TOGETHER", 40)
+    holed = hsb.copy()
+    holed.iloc[1300:2000, holed.columns.get_loc("cses")] = np.nan
+    for frame in (holed, holed.assign(school=holed["school"].map("school {}".format))):
+        same(mlm.fit_mlm(M3, pieces(frame, size)), mlm.fit_mlm(M3, frame))
+
+
+def test_two_dask_workers_give_the_numbers_of_one_process(
+    hsb: pd.DataFrame, tmp_path: Path
+) -> None:
+    dd = pytest.importorskip("dask.dataframe", reason="Dask is an optional requirement")
+    distributed = pytest.importorskip("distributed", reason="Dask is an optional requirement")
+    raw = hsb[["school", "ses", "sector", "kind", "mathach"]]
+    far = raw.assign(mathach=raw["mathach"] + raw["school"])  # needs one pass more
+    studies = (
+        (raw, "mathach ~ kind * cses + (1 + cses | school)", 1e-10),
+        (far, "mathach ~ kind + cses + (1 | school)", 1e-7),
+    )
+
+    def centered(data: object) -> object:
+        return with_centering(data, "school", center_within={"cses": "ses"})
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=str(tmp_path),
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        for frame, formula, level in studies:
+            whole = mlm.fit_mlm(formula, centered(lambda frame=frame: pieces(frame)))
+            parts = dd.from_pandas(frame, npartitions=7, sort=False)
+            there = mlm.fit_mlm(formula, centered(parts))
+            assert there.structure == whole.structure
+            for name in ("fixed_effects", "T", "random_effects"):
+                ours, theirs = getattr(there, name), getattr(whole, name)
+                size = np.abs(theirs.to_numpy()).max(axis=0)
+                assert np.allclose(ours, theirs, rtol=level, atol=level * size), name
+
+
 def test_categories_are_those_of_all_chunks(hsb: pd.DataFrame) -> None:
     formula = "mathach ~ kind * cses + (1 + cses | school)"
     ordered = hsb.sort_values("kind")  # the first chunks hold one category only
@@ -162,6 +209,12 @@ def test_missing_column_in_a_later_chunk(hsb: pd.DataFrame) -> None:
 def test_stateful_functions_are_refused(hsb: pd.DataFrame) -> None:
     with pytest.raises(MLMError, match=r"'center\(ses\)' needs a whole column"):
         mlm.fit_mlm("mathach ~ center(ses) + (1 | school)", list(pieces(hsb)))
+
+
+def test_centering_twice_is_refused(hsb: pd.DataFrame) -> None:
+    once = with_centering(lambda: pieces(hsb), "school", group_mean={"m": "ses"})
+    with pytest.raises(MLMError, match="centered already"):
+        with_centering(once, "school", group_mean={"n": "mathach"})
 
 
 def test_second_pass_over_an_iterator_is_refused(hsb: pd.DataFrame) -> None:
