@@ -162,6 +162,7 @@ def notebooks(python: str) -> List[List[str]]:
     """Every committed output, compared with what the cell prints today."""
     found = [path for folder in STRICT for path in notebooks_in(folder)]
     nbval = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"]
+    nbval.append("--nbval-sanitize-with=tests/nbval.cfg")
     # loadscope keeps the cells of one notebook together and in order
     workers = ["-n", "2", "--dist", "loadscope"]
     return [[python, "-m", "pytest", *nbval, *workers, *found]] if found else []

@@ -25,8 +25,9 @@ from mlm_helpers.explorers.stage import Stage
 # While the live explorer is on the page, the still picture above it is put away; without a kernel
 # there is no live explorer, so this rule is not there either and the still picture shows.
 _LIVE = "mlm-explorer"
+_STILL = "mlm-still"
 _RULES = (
-    "<style>.jp-OutputArea-child:has(.jp-RenderedImage):has(+ .jp-OutputArea-child ."
+    f"<style>.jp-OutputArea-child:has(img.{_STILL}):has(+ .jp-OutputArea-child ."
     f"{_LIVE}){{display:none}}"
     f".{_LIVE} :is(.widget-slider,.widget-dropdown)>.widget-label{{display:flex;height:auto;"
     "align-items:center;justify-content:flex-end;line-height:1.15;white-space:normal;"
@@ -341,8 +342,13 @@ class Explorer:
 
         alt = f"{self.describe()} {self.sentence}"
         still = base64.b64encode(self.picture).decode("ascii")
+        # JupyterLab and nbconvert give a bare PNG no alt attribute; an img of our own has one
+        image = (
+            f'<img class="{_STILL}" src="data:image/png;base64,{still}" alt="{html.escape(alt)}" '
+            f'width="{self.size[0]}" style="max-width:100%;height:auto">'
+        )
         display(
-            {"image/png": still, "text/plain": self.describe()},
+            {"text/html": image, "image/png": still, "text/plain": self.describe()},
             metadata={"image/png": {"alt": alt, "width": self.size[0]}},
             raw=True,
         )

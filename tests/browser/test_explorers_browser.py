@@ -99,7 +99,7 @@ LOOK = """() => {
         lightness: texts.map(light),
         labels: [...root.querySelectorAll('.widget-label')].filter((n) => n.offsetParent)
             .map((n) => n.scrollWidth - n.clientWidth),
-        still: [...document.querySelectorAll('.jp-RenderedImage')].map((n) => n.offsetHeight),
+        still: [...document.querySelectorAll('img.mlm-still')].map((n) => n.offsetHeight),
     };
 }"""
 
@@ -193,8 +193,6 @@ def test_a_stored_notebook_shows_the_still_picture_before_it_is_run(
     NotebookClient(book, timeout=90, store_widget_state=False).execute()
     nbformat.write(book, folder / "stored.ipynb")
     page = lab.Page(browser, address, "stored.ipynb")
-    page.page.wait_for_selector(".jp-RenderedImage img:visible", timeout=20000)
-    assert (
-        page.page.evaluate("() => document.querySelector('.jp-RenderedImage').offsetHeight") > 200
-    )
+    page.page.wait_for_selector("img.mlm-still:visible", timeout=20000)
+    assert page.page.evaluate("() => document.querySelector('img.mlm-still').offsetHeight") > 200
     page.close()
