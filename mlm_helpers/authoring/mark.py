@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mlm_helpers.authoring.build import exercises_folder
+from mlm_helpers.authoring.lesson_files import LESSON_FILE, lesson_sources, open_lesson
 from mlm_helpers.authoring.report import write_reports
 from mlm_helpers.authoring.runner import Limits, Outcome, run_submission
 from mlm_helpers.authoring.submissions import (
@@ -116,8 +118,12 @@ class Marker:
         if not self.pristine:
             raise MLMError("The student notebooks are missing: run the command build first.")
         self.state = pages_folder(out) / "state"
+        # a course on other data has its lesson beside its exercises
+        lesson = exercises_folder(exercises).resolve().parent / LESSON_FILE
+        self.lesson = lesson if lesson.is_file() else None
+        self.files = (lesson, *lesson_sources(lesson).values()) if self.lesson else ()
         self._exercises: dict[str, Exercise] = {}
-        self._rules = _digest(*(p.read_bytes() for p in _rule_files()))
+        self._rules = _digest(*(p.read_bytes() for p in (*_rule_files(), *self.files)))
 
     def find(self, folder: Path) -> list[Submission]:
         """The submissions in a folder."""
@@ -154,7 +160,7 @@ class Marker:
         if s.problem:
             marked = Marked(s.student, s.exercise, s.path.name, problem=s.problem)
         else:
-            outcome = run_submission(s, self.limits)
+            outcome = run_submission(s, self.limits, self.files)
             pristine = self.pristine[s.exercise]
             marks = tuple(self._judge(q, s, pristine, outcome) for q in pristine.answers)
             marked = Marked(
@@ -185,7 +191,8 @@ class Marker:
 
     def _open(self, name: str) -> Exercise:
         if name not in self._exercises:
-            self._exercises[name] = exercise(name)
+            about = None if self.lesson is None or name == "part3" else open_lesson(self.lesson)
+            self._exercises[name] = exercise(name, about.study() if about else None)
         return self._exercises[name]
 
     # ---- what is done -------------------------------------------------------------------------

@@ -44,14 +44,15 @@ class Outcome:
     closed: tuple[str, ...] = ()
 
 
-def run_submission(submission: Submission, limits: Limits) -> Outcome:
+def run_submission(submission: Submission, limits: Limits, files: tuple[Path, ...] = ()) -> Outcome:
     """Run a submission's cells. A cell that ends or outlasts its process is left out, and the rest
-    is run again without it."""
+    is run again without it. ``files`` are what the notebook's own cells read: copies of them lie in
+    the folder in which the cells run."""
     outcome = Outcome()
     cells = list(submission.cells)
     end = time.monotonic() + limits.total
     while True:
-        culprit = _run_once(cells, submission.extra, limits, end, outcome)
+        culprit = _run_once(cells, submission.extra, limits, end, outcome, files)
         if culprit is None:
             return outcome
         if not any(c["id"] == culprit and c["kind"] == "answer" for c in cells):
@@ -75,9 +76,12 @@ def _run_once(
     limits: Limits,
     end: float,
     outcome: Outcome,
+    files: tuple[Path, ...],
 ) -> str | None:
     """One process. Returns None when all cells were run, else the id of the one that ended it."""
     folder = tempfile.mkdtemp(prefix="marking-")
+    for file in files:
+        shutil.copy(file, folder)
     job = {
         "cells": cells,
         "extra": list(extra),
