@@ -79,7 +79,8 @@ def numbers(fit: mlm.MLMFit) -> list[float]:
 
 def fit_here(folder: Path) -> None:
     """In a process of its own: center, add up, fit, make the table; print time and memory."""
-    numbers(mlm.fit_mlm(FORMULA, centered([first_rows(folder)])))  # imports
+    small = FORMULA.replace("1 + cses", "1")  # a school has hardly two of the first rows
+    numbers(mlm.fit_mlm(small, centered([first_rows(folder)])))  # imports are not the fit
     before, clock = time.process_time(), [time.perf_counter()]
     source = centered(folder)
     clock.append(time.perf_counter())
