@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -180,3 +181,85 @@ def test_plain_language_refuses_technical_words_and_follows_the_data():
     steeper = plain_language_rules(WORDS, steeper=True)
     assert not judge_text(PLAIN_GOOD[1], steeper, WORDS).passed
     assert judge_text(PLAIN_GOOD[1].replace("smaller", "larger"), steeper, WORDS).passed
+
+
+# ---- recombined phrasings ------------------------------------------------------------------------
+# Ways to say each part of a definition, put together at random: the rules must not depend on which
+# ways happen to meet.
+SAID = {
+    "mean": [
+        "mean achievement", "the average reading score", "school mean achievement",
+        "the average achievement of a school", "mean reading scores", "the intercept",
+        "average test score", "how well students read on average", "average reading performance",
+    ],
+    "slope": [
+        "SES-achievement slope", "the within-school SES slope", "the slope of family SES",
+        "the relationship between family SES and reading within schools",
+        "the effect of a student's family SES on achievement",
+        "the SES gap in reading within a school", "the association of student SES with reading",
+        "the family-SES/achievement gradient", "the link between family background and reading",
+    ],
+    "held_ses": [
+        "controlling for school mean SES", "holding the school's mean SES constant",
+        "at the same school mean SES", "adjusted for mean SES of the school",
+        "for schools with equal average SES", "once school-level SES is taken into account",
+        "net of school mean SES", "when school SES is held fixed",
+    ],
+    "average_ses": [
+        "with average school mean SES", "whose mean SES is average",
+        "at the grand mean of school SES", "that has an average SES",
+        "where school mean SES equals the overall average", "when school mean SES is at its mean",
+    ],
+    "held_sector": [
+        "controlling for sector", "holding sector constant", "within the same sector",
+        "among schools of the same type", "given sector", "net of sector",
+    ],
+    "given_both": [
+        "given sector and school mean SES", "conditional on sector and school SES",
+        "after controlling for sector and school mean SES",
+    ],
+    "left_over": [
+        "that is left after taking account of sector and mean SES",
+        "not explained by sector and school SES", "unexplained by sector and mean SES",
+        "that remains once sector and school mean SES are in the model",
+    ],
+    "public": ["a public school", "public schools", "schools in the public sector"],
+}  # fmt: skip
+PUT_TOGETHER = {
+    "0": ["expected {x} of {public} {average_ses}", "for {public} {average_ses}, the expected {x}",
+          "{x} we would predict for {public} {average_ses}"],
+    "1": ["difference in {x} between private and public schools, {held_ses}",
+          "how much {x} differs between private and public schools, {held_ses}",
+          "private minus public difference in {x}, {held_ses}",
+          "how {x} of private schools compares with that of public schools, {held_ses}"],
+    "2": ["change in {x} per unit of school mean SES, {held_sector}",
+          "how much {x} changes as school mean SES increases by one unit, {held_sector}",
+          "how {x} is related to school mean SES, {held_sector}"],
+    "u": ["deviation of {x} of school j from the value expected {given_both}",
+          "how far {x} of school j is from what we would predict from its sector and mean SES",
+          "the part of school j's {x} that sector and school mean SES do not explain"],
+    "tau": ["variance of {x} across schools {left_over}", "residual variance of {x} {given_both}",
+            "how much {x} varies between schools {given_both}"],
+}  # fmt: skip
+
+
+def recombined(parameter: str, draw: random.Random) -> str:
+    about = "mean" if _about_means(parameter) else "slope"
+    kind = {"g": parameter[-1], "u": "u", "t": "tau"}[parameter[0]]
+    parts = {name: draw.choice(ways) for name, ways in SAID.items()}
+    return draw.choice(PUT_TOGETHER[kind]).format(x=parts[about], **parts)
+
+
+def _about_means(parameter: str) -> bool:
+    return parameter in ("gamma00", "gamma01", "gamma02", "u0j", "tau00")
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS)
+def test_recombined_phrasings_pass_for_their_parameter_and_no_other(parameter):
+    draw = random.Random(1)
+    mine = [recombined(parameter, draw) for _ in range(40)]
+    missed = [t for t in mine if not judge_text(t, RULES[parameter], WORDS).passed]
+    assert len(missed) <= 2, missed
+    others = [recombined(p, draw) for p in PARAMETERS if p != parameter for _ in range(5)]
+    taken = [t for t in others if judge_text(t, RULES[parameter], WORDS).passed]
+    assert len(taken) <= 1, taken

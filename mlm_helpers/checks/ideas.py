@@ -56,9 +56,7 @@ AT_CONTEXT = Idea(
     "avgses / schses cond / ses cond / ses expected / model cond",
 )
 FIXED_CONTEXT = Idea("with {context} held fixed", "schses cond / ses cond / avgses / model cond")
-FIXED_SECTOR = Idea(
-    "with {sector} held fixed", "sector cond / public private cond -gap / model cond"
-)
+FIXED_SECTOR = Idea("with {sector} held fixed", "sector cond / model cond")
 GIVEN_BOTH = Idea(
     "given {sector} and {context}",
     "sector schses / sector ses / public private schses / public private ses / model",
@@ -69,7 +67,7 @@ BOTH = Idea(
     "{high} compared with {low} {schools}",
     "private public / private difference / sector -sectorheld",
 )
-DEVIATION = Idea("a deviation from an expected value", "deviation")
+DEVIATION = Idea("a deviation from an expected value", "deviation / remain schoolj -variance")
 VARIANCE = Idea("a variance", "variance / sdev")
 CONTEXT = Idea("{context}", "schses / ses / bslope")
 CHANGE = Idea("a change (or a slope)", "change / bslope")
@@ -203,6 +201,7 @@ RULES: dict[str, Rules] = {
                 "between is contextual",
             ),
             NOT_VARIANCE, NOT_UNCONTROLLED, NOT_SWAPPED,
+            Against("deviation schoolj -moved", NOT_DEVIATION.reply, "parameter confused"),
             Against(
                 "difference private public -change",
                 "it speaks of a difference between the sectors; which γ moves with {context}?",

@@ -177,6 +177,8 @@ _SES = [
      r"(?:student|family|classmate)\b", "family ses difference"),
 ]  # fmt: skip
 _SECTOR = [
+    (r"\bpublic sector\b(?! (?:status|membership))", "public school"),
+    (r"\bprivate sector\b(?! (?:status|membership))", "private school"),
     (r"\bwhether (?:it|the school|a school|school|they|one|school j) (?:is|are) (?:a )?"
      r"(?:private|public)(?: school)?(?: or (?:not|private|public)(?: school)?)?", "sector"),
     (r"\btwo (?:public|private) (?:school |one )?(?:or|and) (?:two |between two )?"
@@ -185,7 +187,8 @@ _SECTOR = [
     (r"\b(?:public (?:or|and|versus) private|private (?:or|and|versus) public) "
      r"(?:status|type|school status|designation|sector)\b", "sector"),
     (r"\b(?:type of school|school type|kind of school|same type|public private status|"
-     r"publicness|school sector|sector status|sector membership)\b", "sector"),
+     r"publicness|school sector|sector status|sector membership|public private|private public)\b"
+     r"(?! (?:difference|gap|contrast))", "sector"),
     (r"\b(?:non private|not private|sector (?:= ?|equals |is |coded |of )?0|state school|"
      r"government school)\b", "public"),
     (r"\b(?:non public|not public|sector (?:= ?|equals |is |coded |of )?1|independent school)\b",
@@ -207,8 +210,8 @@ _CONDITION = [
     (r"\b(?:do|does|did|can|could) not (?:\w+ )?(?:account for|explain|capture|predict)\b",
      "REMAIN COND"),
     (r"\b(?:unexplained|unaccounted(?: for)?|left over|is left|are left|left after|"
-     r"remain(?:s|ing|der)?|still (?:there|left)|residual (?=variance|variation|"
-     r"variability|spread))\b", "REMAIN"),
+     r"remain(?:s|ing|der)?|still (?:there|left)|residual(?= (?:variance|variation|"
+     r"variability|spread)))\b", "REMAIN"),
     (rf"\b(?:without|not|no|never|instead of|rather than|does not|before|prior to|unlike)"
      rf"(?: \w+){{0,2}}? {_CUE}\b", "UNCOND"),
     (rf"\b(?:ignoring|ignore|ignores|disregarding|regardless of|irrespective of|no matter|whatever|"
@@ -244,13 +247,15 @@ _LEVELS = [
      r"(?: value| level)? (?:of|on|for|in) (?:the |its |their )?(?:school |average |mean )*ses\b",
      "AVGSES"),
     # where a school stands on mean SES: at the average
-    (r"\b(?:ses|school mean ses) (?:\w+ ){0,2}?(?:is |are |equals? |equal to |at |of |sits at |"
-     r"that is |being |matches |the same as |set to |= )(?:\w+ |its ){0,3}?"
-     r"(?:average|grand mean|overall mean|mean|overall|zero|0|typical)"
+    (r"\bses (?:level |value )?(?:that |which )?(?:is|are|equals?|equal to|at|of|sits|lies|falls|"
+     r"being|matches|the same as|set to|=)(?: (?:at|to|the|its|an?|exactly|equal|all|school|sample|"
+     r"about|around|right|held|on|just))* (?:average|grand mean|overall mean|overall average|mean|"
+     r"overall|zero|0|typical)(?! (?:ses|school))"
      rf"(?: (?:of|across|over|among|for|in) (?:{_MANY} ?)+)?\b", "AVGSES"),
     (r"\b(?:average|typical|grand mean|overall mean|mean (?=school mean ses)|overall)"
      r"(?: (?:level|value|in terms))?(?: (?:of|on|for|in))?(?: (?:its|the|their))?"
-     r"(?: (?:school|student|family|body|level|2|wide|mean|average|in))* ses\b", "AVGSES"),
+     r"(?: (?:school|student|family|body|level|2|wide|mean|average|in))* ses\b"
+     rf"(?! (?:to |and |on )*(?:{_OUT} )*{_LINK}\b)", "AVGSES"),
     (r"\bses(?: \w+){0,2} (?:typical|average) (?:school|one)\b", "AVGSES"),
     (r"\b(?:mean|average|school|aggregate|collective|level 2|composition(?:al)?)"
      r"(?: (?:of|the|its|their|school|student|body|family|level|wide|mean|average|s))* ses"
@@ -282,7 +287,7 @@ _SLOPES = [
     (rf"\b(?:within (?:the |a |each )?school ){_LINK}\b", "SLOPE"),
     (rf"\b{_OUT} (?:and |on |by )?(?:ses|STUSES) {_LINK}\b", "SLOPE"),
     (rf"\b{_LINK} (?:\w+ )?(?:of|for|between|linking|from|to|due to|on|in|by|with|that) "
-     rf"(?:\w+ ){{0,3}}?(?:STUSES|ses)(?: (?:and|on|with|to|in|for|has on) "
+     rf"(?:(?!{_LINK})\w+ ){{0,3}}?(?:STUSES|ses)(?: (?:and|on|with|to|in|for|has on) "
      rf"(?:the |student |mean |own |their )*{_OUT}(?: {_OUT})*)?\b", "SLOPE"),
     (rf"\b{_LINK} (?:between|of|linking) (?:student |a |the )*{_OUT}(?: {_OUT})* "
      rf"(?:and|on|with|to|by) (?:\w+ ){{0,2}}?(?:ses|STUSES)\b", "SLOPE"),
@@ -308,8 +313,8 @@ _MEANS = [
      rf"on|for|student|predicted|expected))*(?: {_OUT})+\b", "MEAN"),
     (rf"\b{_OUT}(?: {_OUT})* (?:mean|average|level)\b", "MEAN"),
     (r"\bschool (?:mean|average)\b", "MEAN"),
-    (r"\b(?:mean|average) (?:of|for|at|in) (?:the |a |an |each |its )?(?:\w+ )?school\b",
-     "MEAN school"),
+    (r"\b(?:mean|average)(?= (?:of|for|at|in) (?:the |a |an |each |its )?(?:\w+ )?school\b)",
+     "MEAN"),
     (r"\b(?:does|do|performs?|scores?|achieves?|reads?)(?: \w+){0,2} on average\b", "MEAN"),
     (r"\b(?:random )?intercept\b", "MEAN"),
     (r"\b(?:beta|b|β) ?0 ?j?\b", "MEAN"),
@@ -375,8 +380,8 @@ _FLAGS = {
     r"\b(?:minus|versus) (?:the |its |what )*(?:COND|expected|predicted|gamma\w+)\b|"
     rf"\b(?:{_MORE}|{_LESS}|above|below)(?: \w+){{0,8}}? (?:expected|predicted|expect|predict\w*|"
     r"expectation|model)\b|\b(?:above|below|than)(?: \w+){0,4}? COND\b",
-    "difference": r"\b(?:difference|differs?|differential|gap|contrast|minus|advantage|"
-    r"disadvantage|premium|penalty|compared|comparing|versus|than|steeper|flatter|exceeds?|"
+    "difference": r"\b(?:difference|differs?|compares?|comparison|differential|gap|contrast|"
+    r"minus|advantage|disadvantage|premium|penalty|compared|comparing|versus|than|steeper|flatter|exceeds?|"
     rf"{_MORE}|{_LESS})\b|\bpublic(?: school)? to (?:a )?private\b|"
     r"\badd\w*(?: \w+){0,3}? to (?:the |a )?public\b",
     "change": r"\b(?:change|changes|increase|increases|increasing|decrease|rise|rises|drop|grow|"
@@ -413,8 +418,10 @@ _FLAGS = {
     r"\bpublic(?: school)? (?:advantage|premium)\b|\bsubtract\w* (?:the )?private\b|"
     r"\bfrom private to public\b",
     "squared": r"\bvariance\b",
-    "sectorheld": r"\bHOLD (?:for |the |both |SCHSES |and |ses )*sector\b|\bCOND (?:the )?sector\b",
-    "gap": r"\bbetween (?:the )?(?:private and public|public and private)\b",
+    "sectorheld": r"\bHOLD (?:for |the |both |SCHSES |and |ses )*sector\b|"
+    r"\bCOND (?:school )?(?:of |in |from |with )?(?:the )?(?:COND )?sector\b",
+    "gap": r"\bbetween (?:the )?(?:private(?: school)? and (?:the )?public|"
+    r"public(?: school)? and (?:the )?private)\b",
     "swapped": rf"\bHOLD (?:for |the |their |its |mean |student )*(?:{_OUT}|MEAN)\b|"
     r"\b(?:expected|predicted) (?:change|difference) in SCHSES\b|^(?:the )?difference in SCHSES\b|"
     r"\bhow much (?:the )?SCHSES (?:is|are|will|would|changes?|differs?)\b",
