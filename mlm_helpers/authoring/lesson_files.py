@@ -198,8 +198,9 @@ class _Draft:
         """Leave rows out, recode and center, as far as what is there allows."""
         if not list(self._role_problems()) and not list(self._column_problems()):
             self._leave_out_rows()
-            self._recode()
-            self._derive()
+            if len(self.data):
+                self._recode()
+                self._derive()
 
     # ---- what is wrong ----
     def problems(self) -> Iterator[str]:
@@ -255,7 +256,7 @@ class _Draft:
         v = self.vocabulary
         out = [v.outcome.column, v.group_column]
         present = {str(c) for c in self.data.columns}
-        for column in self.roles.values():
+        for column in (c for c in self.roles.values() if c in v.predictors):
             while column not in present and column in v.predictors:
                 p = v.predictors[column]
                 source = p.of or p.mean_of
@@ -287,7 +288,7 @@ class _Draft:
         if "second" in self.roles and not self.vocabulary.predictors[self.roles["second"]].codes:
             column = self.roles["second"]
             if column in data and data.groupby(group, observed=True)[column].first().nunique() < 3:
-                yield f"{column!r} has fewer than three values: the second predictor is a number."
+                yield f"{column!r} has fewer than three values; it has to be a number."
         elif "second" in self.roles:
             yield (
                 f"The second predictor {self.roles['second']!r} has codes; the lecture needs a "
@@ -310,10 +311,8 @@ class _Draft:
                 continue
             if {c.number for c in p.codes} == {0.0, 1.0}:
                 continue
-            if set(self.data[column].map(p.code).isna()) == {True}:
-                continue  # not one code fits: the vocabulary's check says so
-            if self.data[column].map(p.code).isna().any():
-                continue
+            if set(self.data[column].map(p.code)) != set(p.codes):
+                continue  # a code is missing or without a name: the vocabulary's check says so
             if len(p.codes) == 2:
                 self._to_numbers(p)
             else:
@@ -635,6 +634,8 @@ def _data(
         return shipped, data.copy()
     if shipped:
         return shipped, load_dataset(shipped)
+    if (path.parent / named).is_dir():
+        raise MLMError(f"'data' in {path.name} names the folder {named!r}; it has to be a file.")
     return "", read_data(path.parent / named, **settings.get("read", {}))
 
 
