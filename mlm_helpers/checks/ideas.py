@@ -19,6 +19,9 @@ from mlm_helpers.checks.questions import Verdict, not_an_answer
 from mlm_helpers.checks.study import Words
 
 
+LONGEST_ANSWER = 1200  # letters; whoever names everything defines nothing
+
+
 @dataclass(frozen=True)
 class Idea:
     """Something a definition needs: what to call it, and when it is there."""
@@ -420,6 +423,8 @@ class TextQuestion:
         text = answer.text.strip()
         if len(re.findall(r"[^\W\d_]{2,}", text)) < 3:
             return Verdict("unreadable", "write a whole sentence, in quotes.")
+        if len(text) > LONGEST_ANSWER:
+            return Verdict("unreadable", "that is too long for a definition: one or two sentences.")
         return judge_text(text, self.rules, self.words)
 
 

@@ -15,7 +15,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 
 from mlm_helpers.checks.study import Words
 
@@ -102,7 +102,7 @@ _PLURALS = re.compile(
 )
 
 
-@cache
+@lru_cache(maxsize=20_000)
 def _nearest(word: str) -> str:
     """The course's word that this one is a misspelling of, or the word itself."""
     if len(word) < 5 or word in _LEXICON or word in _PLAIN_WORDS or not word.isalpha():
