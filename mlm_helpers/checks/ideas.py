@@ -18,7 +18,6 @@ from mlm_helpers.checks.plain import Plain
 from mlm_helpers.checks.questions import Verdict, not_an_answer
 from mlm_helpers.checks.study import Words
 
-
 LONGEST_ANSWER = 1200  # letters; whoever names everything defines nothing
 
 
