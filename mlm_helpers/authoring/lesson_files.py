@@ -36,6 +36,11 @@ FEWEST_GROUPS = 10
 FEWEST_OF_A_KIND = 3
 
 _TEXTS = ("name", "data", "words", "course", "title", "topic", "about", "next_step")
+_FIRST_AND_LAST = ("course", "title", "topic", "next_step")
+_NEXT_STEP = (
+    "Do it yourself, one step at a time, with the notebook in the folder `walkthroughs`. Then the "
+    "exercises of this lecture answer you at once: open the folder `exercises`."
+)
 _TABLES = ("model", "notes", "read", "outcome", "unit", "group", "predictors")
 _VOCABULARY = ("outcome", "unit", "group", "predictors")
 _MODEL = ("predictor", "moderator", "second", "center_second", "compare")
@@ -377,23 +382,25 @@ class _Draft:
         vocabulary, data, renamed = _safe_names(self.vocabulary, self.data, self._used(second))
         at = dict(renamed)
         renamed = tuple((old, new) for old, new in renamed if old in self.in_file)
+        texts = {k: self.settings[k] for k in _FIRST_AND_LAST if k in self.settings}
+        texts.setdefault("next_step", _NEXT_STEP)
+        moderator = at.get(self.roles["moderator"], self.roles["moderator"])
         lesson = CourseLesson(
             name=self._table_name(),
             data=data,
             vocabulary=vocabulary,
             loading=self._loading(),
             predictor=at.get(predictor, predictor),
-            moderator=at.get(self.roles["moderator"], self.roles["moderator"]),
+            moderator=moderator,
             second=at.get(second, second),
             about=self._about(renamed),
             words="" if self.shipped else "words",
             notes={int(k): str(t) for k, t in self.settings.get("notes", {}).items()},
             left_out=self.left_out,
             renamed=renamed,
-            compare=self._compare(vocabulary.predictor(at.get(*[self.roles["moderator"]] * 2))),
-            **{k: self.settings[k] for k in ("course", "title", "topic", "next_step")
-               if k in self.settings},
-        )  # fmt: skip
+            compare=self._compare(vocabulary.predictor(moderator)),
+            **texts,
+        )
         _check_fits(Context(lesson))
         return lesson
 
