@@ -15,12 +15,12 @@ from school_solver import (
     M1,
     SPECS,
     Interval,
+    Roles,
     Rows,
     Schools,
     State,
     change_of_basis,
     statistic_rows,
-    Roles,
 )
 
 
@@ -47,9 +47,7 @@ def whitening(rows: Rows, scale: np.ndarray, slack: float = 0.3) -> np.ndarray:
     return (vector / np.sqrt(np.maximum(value, 1e-16))).T @ basis
 
 
-def size_effects(
-    state: State, rows: Rows, n: np.ndarray, goal: dict[str, Interval]
-) -> np.ndarray:
+def size_effects(state: State, rows: Rows, n: np.ndarray, goal: dict[str, Interval]) -> np.ndarray:
     """(rows, J): what setting school j's size to n[j] alone would add to each row."""
     d = state.schools
     j = len(d.a)

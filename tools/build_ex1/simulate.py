@@ -39,18 +39,20 @@ def simulate(seed: int) -> Schools:
     ses -= (n @ ses) / n.sum()
 
     spread = np.where(private, 0.2, 0.45)  # of log variance within schools
-    mean = np.where(private, 0.365, 0.42)
-    variance = mean * np.exp(spread * rng.standard_normal(SCHOOLS) - spread**2 / 2)
+    mean = np.where(private, 0.367, 0.423)
+    tilt = np.clip(rng.standard_normal(SCHOOLS), -1.9, 1.9)
+    variance = mean * np.exp(spread * tilt - spread**2 / 2)
     variance *= np.exp(-0.08 * (ses**2 / 0.27 - 1))
-    s = np.clip(variance * rng.chisquare(n - 1), 0.12 * (n - 1), 1.1 * (n - 1))
+    s = variance * (n - 1) * np.clip(rng.chisquare(n - 1) / (n - 1), 0.4, 1.8)
 
     sd0, sd1, corr, sigma2 = 4.101, 1.967, -0.03, 233.84
     t = np.array([[sd0**2, corr * sd0 * sd1], [corr * sd0 * sd1, sd1**2]])
     u = rng.standard_normal((SCHOOLS, 2)) @ np.linalg.cholesky(t).T
     a = 95.1707 + 0.3517 * private + 11.545 * ses + u[:, 0]
     b = 7.6947 - 3.6007 * private - 0.5633 * ses + u[:, 1]
-    a = a + rng.standard_normal(SCHOOLS) * np.sqrt(sigma2 / n)
-    b = b + rng.standard_normal(SCHOOLS) * np.sqrt(sigma2 / s)
+    noise = np.clip(rng.standard_normal((SCHOOLS, 2)), -2.8, 2.8)
+    a = a + noise[:, 0] * np.sqrt(sigma2 / n)
+    b = b + noise[:, 1] * np.sqrt(sigma2 / s)
     return Schools(
         a, b, np.log(s), ses, n, private.astype(float), sigma2 * (STUDENTS - 2 * SCHOOLS)
     )

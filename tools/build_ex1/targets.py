@@ -94,11 +94,8 @@ def fixed_intervals(row: dict) -> dict[str, Interval]:
     """Intervals of one coefficient's estimate, standard error, df and t (p folded into t)."""
     t = printed(row["t"])
     if not row["p"].startswith("<"):
-        value = Decimal(row["p"])
-        if "e" in row["p"]:  # R dropped trailing zeros of three significant digits
-            p = to_significant(float(value), 3)
-        else:
-            p = printed(row["p"])
+        small = "e" in row["p"]  # then R has dropped trailing zeros of three significant digits
+        p = to_significant(float(row["p"]), 3) if small else printed(row["p"])
         t &= t_interval_from_p(p.low, p.high, float(row["df"]), np.sign(float(row["t"])))
     return {
         "estimate": printed(row["estimate"]),
