@@ -402,6 +402,8 @@ class _Draft:
             **texts,
         )
         _check_fits(Context(lesson))
+        if lesson.pair() is not lesson:
+            _check_fits(Context(lesson.pair()), "the kinds that the exercises compare")
         return lesson
 
     def _within(self, column: str) -> str:
@@ -526,19 +528,20 @@ def _higher(p: Predictor) -> str | None:
     return re.sub(r"^an? ", "the ", high.one)
 
 
-def _check_fits(context: Any) -> None:
+def _check_fits(context: Any, among: str = "these data") -> None:
     """Refuse data in which the lecture's first model has nothing to explain."""
     try:
         m1 = context.fit("m1")
         context.fit("m3")
     except MLMError as error:
-        raise MLMError(f"The lecture's models cannot be fitted to these data. {error}") from None
+        raise MLMError(f"The lecture's models cannot be fitted to {among}. {error}") from None
     t, many = m1.T.to_numpy(), context.v.group.many
     for k, what in ((1, "slopes"), (0, "means")):
-        if t[k, k] <= 0:
+        if t[k, k] <= 1e-10 * m1.sigma2:  # 0 up to rounding
             raise MLMError(
-                f"In these data the {what} of {many} do not differ (τ{k}{k} is estimated as 0 in "
-                "Model 1), so the lecture would have nothing to explain: choose another predictor."
+                f"In {among} the {what} of {many} do not differ (τ{k}{k} is estimated as 0 in "
+                "Model 1), so there would be nothing to explain: choose another predictor"
+                f"{'' if among == 'these data' else ', or other kinds in compare'}."
             )
 
 
@@ -616,6 +619,7 @@ def _vocabulary(path: Path, settings: Mapping[str, Any]) -> Vocabulary:
     from mlm_helpers.vocabulary import load_vocabulary, shipped_vocabularies
 
     own = {k: settings[k] for k in _VOCABULARY if k in settings}
+    _refuse_line_breaks(own, path.name)
     words = settings.get("words")
     if words is None:
         return Vocabulary.from_mapping(own, name=path.stem)
@@ -627,6 +631,21 @@ def _vocabulary(path: Path, settings: Mapping[str, Any]) -> Vocabulary:
     if words in shipped_vocabularies():
         return load_vocabulary(words)
     return Vocabulary.from_toml(path.parent / words)
+
+
+def _refuse_line_breaks(table: Any, source: str) -> None:
+    """Words go into sentences, tables and code: they have to be one line without control signs."""
+    if isinstance(table, Mapping):
+        for key, value in table.items():
+            _refuse_line_breaks([key, value], source)
+    elif isinstance(table, list):
+        for value in table:
+            _refuse_line_breaks(value, source)
+    elif isinstance(table, str) and any(unicodedata.category(c) == "Cc" for c in table.strip()):
+        raise MLMError(
+            f"The text {table.strip()!r} in {source} has a line break or control character in it; "
+            "a backslash begins one in double quotation marks, so use single ones: 'text'."
+        )
 
 
 def _data(
@@ -648,11 +667,11 @@ def _data(
 
 # ---- names that formulas can hold --------------------------------------------------------------
 def _identifier(text: str) -> str:
-    plain = (
-        unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
-    )
-    name = re.sub(r"\W+", "_", plain).strip("_")
-    if not name or not re.search(r"[A-Za-z]", name):
+    """A name that Python and formulas allow, as near to the text as ASCII letters can come."""
+    text = re.sub(r"[\u2010-\u2015]", "_", text.replace("ß", "ss"))
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    name = re.sub(r"[\W_]+", "_", plain).strip("_")
+    if not re.search(r"[A-Za-z]", name):
         return "column"
     return f"x{name}" if name[0].isdigit() else name
 

@@ -7,6 +7,7 @@ likely misunderstanding and point to the way out; none contains the number that 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import re
@@ -217,7 +218,12 @@ def as_printed(
 ) -> tuple[float, ...]:
     """What ``compute`` gives when its inputs are taken from a printed table, rounded."""
     rounded = [[round(x, d) for d in decimals] for x in inputs]
-    return tuple(dict.fromkeys(compute(*chosen) for chosen in itertools.product(*rounded)))
+    found: dict[float, None] = {}
+    for chosen in itertools.product(*rounded):
+        # what a table prints as 0.00 cannot be divided by
+        with contextlib.suppress(ZeroDivisionError):
+            found[compute(*chosen)] = None
+    return tuple(found)
 
 
 # ---- choices --------------------------------------------------------------------------------
