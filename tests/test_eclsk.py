@@ -299,6 +299,27 @@ def test_a_file_that_is_the_lectures_is_recognised(tmp_path, capsys, monkeypatch
     assert "Model 2 is reproduced: every figure is the deck's." in out
 
 
+def test_the_twin_in_the_files_format_reproduces_the_deck(tmp_path, capsys):
+    """ex1 was built to print the deck's figures; written as childK5p.dat it must do so again."""
+    from mlm_helpers import load_dataset
+
+    ex1 = load_dataset("ex1")
+    column = {"g1rscore": "X4RSCALK5", "famses": "X12SESL"}
+    lines = []
+    for child in ex1[["schid", "sector", *column]].itertuples(index=False):
+        lines += [f"{child.schid:>8}{1 + child.sector:2d}", f"{child.g1rscore!r:>24}"]
+        lines.append(f"{child.famses!r:>24}")
+    (tmp_path / "childK5p.dat").write_text("\n".join(lines) + "\n")
+    (tmp_path / "K5PUF.sps").write_text(
+        "DATA LIST FILE='childK5p.dat' RECORDS=3\n /1 S4_ID 1-8 (A) X4PUBPRI 9-10\n"
+        " /2 X4RSCALK5 1-24 (4)\n /3 X12SESL 1-24 (2)\n.\n"
+    )
+    code, out, _ = run(capsys, tmp_path, "--min-students", "1")
+    assert code == 0
+    assert "The four counts are the deck's." in out
+    assert "Model 2 is reproduced: every figure is the deck's." in out
+
+
 def test_the_table_is_written_on_request_only(folder, tmp_path, capsys):
     target = tmp_path / "ex1_eclsk.csv"
     code, out, _ = run(capsys, folder, "--out", target, "--min-students", "4")
