@@ -16,7 +16,7 @@ import pytest
 
 from mlm_helpers import fit_mlm
 from mlm_helpers.authoring import adapt as adapt_module
-from mlm_helpers.authoring.__main__ import main
+from mlm_helpers.authoring.__main__ import COMMANDS, main
 from mlm_helpers.authoring.adapt import adapt
 from mlm_helpers.authoring.handouts import (
     EXERCISES,
@@ -565,3 +565,56 @@ def test_a_notebook_outside_of_any_course_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MLMError, match="open the notebook from the folder of its course"):
         open_lesson()
+
+
+# ---- the guides ---------------------------------------------------------------------------------
+def guide(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_lesson_in_the_instructors_guide_is_ready(tmp_path, capsys):
+    block = re.search(r"```toml\n(.*?)```", guide("INSTRUCTORS.md"), re.DOTALL)
+    assert block
+    rng = np.random.default_rng(7)
+    school = np.repeat(np.arange(40), 20)
+    rural, support = np.arange(40) % 2, rng.normal(3, 0.6, 40).round(2)
+    homework = rng.gamma(2, 2, 800).round(1)
+    slope = 1.5 - 0.8 * rural + rng.normal(0, 0.6, 40)
+    score = 50 + 3 * (support - 3)[school] + rng.normal(0, 4, 40)[school]
+    score += slope[school] * homework + rng.normal(0, 6, 800)
+    frame = {"school": school, "rural": rural[school], "support": support[school]}
+    table = pd.DataFrame({**frame, "homework": homework, "score": score.round(1)})
+    table.to_csv(tmp_path / "homework.csv", index=False)
+    path = tmp_path / "my_lesson.toml"
+    path.write_text(re.sub(r"^   ", "", block[1], flags=re.MULTILINE), encoding="utf-8")
+    assert main(["adapt", "--check", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "20 schools in towns and 20 rural schools" in out
+    assert "Model 3 adds      support_gdm (teacher support)" in out
+    assert "not checked" not in out
+
+
+@pytest.mark.parametrize("name", ["INSTRUCTORS.md", "FIRST_DAY.md", "README.md"])
+def test_the_guides_name_commands_and_paths_that_are_there(name):
+    text = guide(name)
+    for command in re.findall(r"mlm_helpers\.authoring (\w+)", text):
+        assert command in COMMANDS
+    for command in re.findall(r"course\.py (\w+)", text):
+        assert command in ("lab", "test", "slides")
+    paths = re.findall(r"`((?:lectures|exercises|walkthroughs|mlm_helpers)/[\w./-]*)`", text)
+    paths += [p for p in re.findall(r"\]\(([^)#]+)", text) if "://" not in p]
+    assert [p for p in paths if not (ROOT / p).exists()] == []
+    assert paths or name == "FIRST_DAY.md"
+
+
+def test_options_that_the_guide_shows_are_options(tmp_path):
+    text = guide("INSTRUCTORS.md")
+    for line in re.findall(r"mlm_helpers\.authoring (.+)$", text, re.MULTILINE):
+        command, *words = line.rstrip("`").split()
+        shown = subprocess.run(
+            [sys.executable, "-m", "mlm_helpers.authoring", command, "--help"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ).stdout
+        assert all(word in shown for word in words if word.startswith("--")), line
