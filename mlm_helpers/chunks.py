@@ -25,6 +25,7 @@ from mlm_helpers.formula import (
     check_columns,
     complete_rows,
     factor_variables,
+    group_codes,
     known_columns,
     parse_formula,
     term_of_frame,
@@ -433,7 +434,8 @@ class ChunkedDesign(Design):
 
     def level2_values(self, term: str) -> Array:
         """A level-2 term, one value per group."""
-        return term_of_frame(term, self.group_frame, self.formula)
+        frame = self.group_frame.assign(**{self.formula.group: self.labels})
+        return term_of_frame(term, frame, self.formula)
 
 
 @dataclass(frozen=True)
@@ -524,7 +526,7 @@ def merge_kept(pieces: list[Kept], mine: bool = False) -> Kept:
     filled = [p for p in pieces if len(p)]  # an empty piece has no type of labels
     if not filled:
         return replace(pieces[0], **_totals(pieces))
-    found, labels = pd.factorize(np.concatenate([p.labels for p in filled]), sort=True)
+    found, labels = group_codes(np.concatenate([p.labels for p in filled]), "group")
     first, groups = filled[0], len(labels)
     sums = np.zeros((groups, first.sums.shape[1]))
     low = np.full((groups, first.low.shape[1]), np.inf)
@@ -535,9 +537,7 @@ def merge_kept(pieces: list[Kept], mine: bool = False) -> Kept:
         sums[at] += piece.sums
         low[at] = np.minimum(low[at], piece.low)
         high[at] = np.maximum(high[at], piece.high)
-    return replace(
-        first, labels=np.asarray(labels), sums=sums, low=low, high=high, **_totals(pieces)
-    )
+    return replace(first, labels=labels, sums=sums, low=low, high=high, **_totals(pieces))
 
 
 def _added(piece: Kept, whole: Kept) -> bool:
@@ -654,8 +654,8 @@ def _piece(chunk: pd.DataFrame, recipe: _Recipe, basis: Basis) -> Kept:
     if not len(frame):
         return _nothing(recipe, dropped, n_dropped)
     check_columns(frame, parsed)
-    codes, labels = pd.factorize(frame[parsed.group], sort=True)
-    codes, groups = codes.astype(np.intp), len(labels)
+    codes, labels = group_codes(frame[parsed.group], parsed.group)
+    groups = len(labels)
     order = np.argsort(codes, kind="stable")
     x, z, y = recipe.design.columns_of(_coded(frame, recipe.categories))
     sums = add_rows(x, z, y, codes, groups, basis, order)
@@ -671,7 +671,7 @@ def _piece(chunk: pd.DataFrame, recipe: _Recipe, basis: Basis) -> Kept:
     return Kept(
         columns=recipe.columns,
         categories=recipe.categories,
-        labels=np.asarray(labels),
+        labels=labels,
         sums=np.hstack(flat),
         low=low,
         high=high,

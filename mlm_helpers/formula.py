@@ -73,6 +73,7 @@ def parse_formula(text: str) -> ParsedFormula:
 
 @lru_cache(maxsize=256)
 def _parse(text: str) -> ParsedFormula:
+    text = " ".join(text.split())
     _check_brackets(text)
     sides = text.split("~")
     if len(sides) != 2 or not sides[0].strip():
@@ -89,6 +90,10 @@ def _parse(text: str) -> ParsedFormula:
     blocks: list[str] = []
     for left, bar, _ in bars:
         blocks.extend(_uncorrelated(left) if bar == "||" else [left])
+    if not blocks:
+        raise MLMError(
+            f"The random part of {text!r} is empty: write (1 | {group}) for a random intercept."
+        )
     return ParsedFormula(
         text=tidy_formula(text),
         outcome=sides[0].strip().strip("`"),
@@ -206,14 +211,43 @@ def _formula(text: str, whole: str) -> Any:
         raise MLMError(f"Name the predictors of {whole!r} one by one: '.' is not read.")
     # R's power: x^2 is x**2 to Python, inside I() too; names in backticks stay as they are
     python = re.sub(r"`[^`]*`|\^", lambda m: "**" if m.group() == "^" else m.group(), text)
+    _check_powers(python, whole)
     try:
-        return Formula(python)
+        formula = Formula(python)
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise MLMError(
             f"The part '{text}' of the formula {whole!r} cannot be read ({reason}): check its "
             "operators and names."
         ) from None
+    if not all(hasattr(term, "factors") for term in formula):
+        raise MLMError(
+            f"The part '{text}' of the formula {whole!r} has several parts: use '|' only in a "
+            f"random part, {_EXAMPLE}."
+        )
+    return formula
+
+
+_HIGHEST_POWER = 4  # (a + b + ...)^n is multiplied out, which takes terms^n steps
+
+
+def _check_powers(python: str, whole: str) -> None:
+    """Refuse a power of terms (not one inside a function) that would take for ever."""
+    inside: list[bool] = []  # of each open parenthesis: does it belong to a function?
+    for match in re.finditer(r"`[^`]*`|(\w\s*)?\(|\)|\*\*\s*(\d+)(\s*\*\*)?", python):
+        token = match.group()
+        if token.endswith("("):
+            inside.append(bool(match.group(1)))
+        elif token == ")":
+            if inside:
+                inside.pop()
+        elif any(inside) or not match.group(2):
+            continue
+        elif int(match.group(2)) > _HIGHEST_POWER or match.group(3):
+            raise MLMError(
+                f"The power {token} in {whole!r} stands for products of that many predictors: "
+                "write those that you want with ':', or I(x^5) for a power of numbers."
+            )
 
 
 def _variables_of(formula: Any) -> list[str]:
@@ -327,7 +361,8 @@ class Design:
         def level_of(factor: str) -> int:
             expr = re.sub(r"\[[^\[\]]*\]$", "", factor)
             names = factor_variables(expr)
-            return 2 if names and all(infos[n].level == 2 for n in names) else 1
+            known = (n == self.formula.group or infos[n].level == 2 for n in names)
+            return 2 if names and all(known) else 1
 
         return build_structure(
             formula=self.formula.text,
@@ -385,7 +420,7 @@ def build_design(parsed: ParsedFormula, data: pd.DataFrame) -> Design:
         One sentence that names the column (and the row, where there is one) and what to do.
     """
     frame, dropped, n_dropped = _usable_rows(parsed, data)
-    codes, labels = pd.factorize(frame[parsed.group], sort=True)
+    codes, labels = group_codes(frame[parsed.group], parsed.group)
     y = _outcome(parsed, frame)
     fixed = _matrix(parsed.fixed, frame, parsed)
     x = _values(fixed, parsed)
@@ -419,14 +454,26 @@ def build_design(parsed: ParsedFormula, data: pd.DataFrame) -> Design:
         z=np.hstack(parts),
         random=tuple(names),
         y=y,
-        codes=codes.astype(np.intp),
-        labels=np.asarray(labels),
+        codes=codes,
+        labels=labels,
         blocks=tuple(blocks),
         data=frame,
         dropped=dropped,
         n_dropped=n_dropped,
         spec=fixed.model_spec,
     )
+
+
+def group_codes(values: Any, group: str) -> tuple[NDArray[np.intp], NDArray]:
+    """The group of each row as a number, and the sorted labels of the groups."""
+    try:
+        codes, labels = pd.factorize(values, sort=True)
+    except TypeError:
+        raise MLMError(
+            f"The grouping factor {group!r} mixes values that have no order among them, such as "
+            f"numbers and dates: make them one kind, with data[{group!r}].astype(str)."
+        ) from None
+    return codes.astype(np.intp), np.asarray(labels)
 
 
 def _outcome(parsed: ParsedFormula, frame: pd.DataFrame) -> Array:
@@ -556,10 +603,22 @@ def _check_column(column: pd.Series, parsed: ParsedFormula) -> None:
         )
 
 
+def _plain_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text of pandas' type with NA as plain objects: formulaic does not know it for text."""
+    names = [
+        name
+        for name, kind in frame.dtypes.items()
+        if isinstance(kind, pd.StringDtype) and kind.na_value is pd.NA
+    ]
+    return frame.astype(dict.fromkeys(names, object)) if names else frame
+
+
 def _matrix(part: Any, frame: pd.DataFrame, parsed: ParsedFormula) -> ModelMatrix:
     try:
         with np.errstate(all="ignore"):  # _values says which column is not finite
-            out = part.get_model_matrix(frame, na_action="ignore", output="numpy", context=None)
+            out = part.get_model_matrix(
+                _plain_text(frame), na_action="ignore", output="numpy", context=None
+            )
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         unknown = re.search(r"name '(\w+)' is not defined", reason)
@@ -716,7 +775,7 @@ def new_columns(
 
 def _from_spec(spec: ModelSpec, frame: pd.DataFrame, parsed: ParsedFormula) -> Array:
     try:
-        out = spec.get_model_matrix(frame, na_action="ignore", output="numpy")
+        out = spec.get_model_matrix(_plain_text(frame), na_action="ignore", output="numpy")
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise MLMError(f"The new data do not fit the model ({reason}).") from None

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,14 +61,14 @@ def _solutions(zz: Array, ols: Array, d: Array) -> tuple[Array, Array, Array]:
 
 
 class _Parts(NamedTuple):
-    """Sums over groups that do not depend on the directions."""
+    """Sums over groups at one D."""
 
     logdet: float
-    s: Array  # (w, w)                  Σ b'E
-    p_sum: Array  # (q, q)              Σ P
-    ee: Array  # (qw, qw)               Σ E E', both made flat
-    pp: Array  # (q², q²)               Σ P P', both made flat
-    pee: Array  # (pairs, qw, qw)       Σ P[a, b] E E' for a <= b
+    s: Array  # (w, w)              Σ b'E
+    p_sum: Array  # (q, q)          Σ P
+    ee: Array  # (qw, qw)           Σ E E', both made flat
+    pp: Array  # (q², q²)           Σ P P', both made flat
+    epe: Array  # (kw, kw)          Σ (dD₁ E)'P (dD₂ E)
 
 
 # Groups whose intermediate arrays fit the processor's cache: more at once would be slower and,
@@ -77,46 +76,49 @@ class _Parts(NamedTuple):
 _AT_ONCE = 4096
 
 
-@lru_cache(maxsize=16)
-def _pairs(q: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the upper triangle, and (q, q) which of them holds an entry."""
-    rows, cols = np.triu_indices(q)
-    which = np.empty((q, q), dtype=np.intp)
-    which[rows, cols] = which[cols, rows] = np.arange(len(rows))
-    return rows, cols, which
-
-
-def _parts(m: Moments, d: Array, curved: bool) -> _Parts:
-    groups, q, w = m.zw.shape
-    rows, cols, _ = _pairs(q)
-    total: list[Any] | None = None
-    for start in range(0, groups, _AT_ONCE):
-        ols = m.ols[start : start + _AT_ONCE]
-        logdet, e, p = _solutions(m.zz[start : start + _AT_ONCE], ols, d)
-        some = len(ols)
-        flat_e = e.reshape(some, q * w)
-        part: list[Any] = [
-            float(logdet.sum()),
-            ols.reshape(some * q, w).T @ e.reshape(some * q, w),
-            p.sum(axis=0),
-            flat_e.T @ flat_e,
-        ]
-        if curved:
-            flat_p = p.reshape(some, q * q)
-            weighted = (p[:, rows, cols][:, :, None] * flat_e[:, None, :]).reshape(some, -1)
-            part += [flat_p.T @ flat_p, weighted.T @ flat_e]
-        total = part if total is None else [a + b for a, b in zip(total, part, strict=True)]
-    assert total is not None
-    if not curved:
-        total += [np.zeros((0, 0)), np.zeros((0, 0))]
+def _parts(m: Moments, d: Array, directions: Array) -> _Parts:
+    groups = len(m.zz)
+    total = _block(m.zz[:_AT_ONCE], m.ols[:_AT_ONCE], d, directions)
+    for start in range(_AT_ONCE, groups, _AT_ONCE):
+        block = slice(start, start + _AT_ONCE)
+        part = _block(m.zz[block], m.ols[block], d, directions)
+        total = [a + b for a, b in zip(total, part, strict=True)]
     return _Parts(*total)
+
+
+def _block(zz: Array, ols: Array, d: Array, directions: Array) -> list[Any]:
+    groups, q, w = ols.shape
+    k = len(directions)
+    logdet, e, p = _solutions(zz, ols, d)
+    flat_e = e.reshape(groups, q * w)
+    s = _product(ols.reshape(groups * q, w), e.reshape(groups * q, w))
+    out = [float(logdet.sum()), s, p.sum(axis=0), _product(flat_e, flat_e)]
+    if k == 0:
+        return [*out, np.zeros((0, 0)), np.zeros((0, 0))]
+    flat_p = p.reshape(groups, q * q)
+    # E'dD1 P dD2 E: stack the k products dD E side by side, then one product over all groups
+    products = (directions.reshape(k * q, q) @ e).reshape(groups, k, q, w)
+    u = np.ascontiguousarray(products.transpose(0, 2, 1, 3)).reshape(groups, q, k * w)
+    pu = (p @ u).reshape(groups * q, k * w)
+    return [*out, _product(flat_p, flat_p), _product(u.reshape(groups * q, k * w), pu)]
+
+
+def _product(a: Array, b: Array) -> Array:
+    """a'b of long thin arrays, in pieces so small that BLAS starts no threads for them: on a busy
+    machine these wait for each other a hundred times longer than they multiply."""
+    piece = max(1, 200_000 // (a.shape[1] * b.shape[1]))
+    if len(a) <= piece:
+        return a.T @ b
+    even = len(a) // piece * piece
+    left = a[:even].reshape(-1, piece, a.shape[1]).transpose(0, 2, 1)
+    return (left @ b[:even].reshape(-1, piece, b.shape[1])).sum(axis=0) + a[even:].T @ b[even:]
 
 
 def sums(m: Moments, d: Array, directions: Array) -> Sums:
     """Evaluate :class:`Sums` at D along ``directions`` (k, q, q), all symmetric."""
     _, q, w = m.zw.shape
     k = len(directions)
-    t = _parts(m, d, k > 0)
+    t = _parts(m, d, directions)
     s = m.within + t.s
     ee = t.ee.reshape(q, w, q, w).transpose(0, 2, 1, 3)
     if k == 0:
@@ -129,12 +131,7 @@ def sums(m: Moments, d: Array, directions: Array) -> Sums:
     # with P and dD symmetric, tr(P dD1 P dD2) = Σ_abce dD1[b,c] P[a,b] P[c,e] dD2[e,a]
     pp = t.pp.reshape(q, q, q, q).transpose(1, 2, 3, 0).reshape(q * q, q * q)
     logdet_2 = -(flat_d @ pp @ flat_d.T)
-    # E'dD1 P dD2 E = Σ_abce dD1[a,b] dD2[c,e] P[b,c] E[a,:]'E[e,:]
-    rows, _, which = _pairs(q)
-    pee = t.pee.reshape(len(rows), q, w, q, w)[which]  # b, c, a, x, e, y
-    pee = pee.transpose(2, 0, 1, 4, 3, 5).reshape(q * q, q * q * w * w)
-    half = (flat_d @ pee).reshape(k, q * q, w * w)
-    s_2 = (flat_d @ half).reshape(k, k, w, w)  # of the two paths the second comes first
+    s_2 = t.epe.reshape(k, w, k, w).transpose(0, 2, 1, 3)
     s_2 = s_2 + s_2.transpose(1, 0, 2, 3)
     return Sums(t.logdet, s, t.p_sum, ee, logdet_1, s_1, logdet_2, s_2)
 
