@@ -94,13 +94,19 @@ def _parse(text: str) -> ParsedFormula:
         raise MLMError(
             f"The random part of {text!r} is empty: write (1 | {group}) for a random intercept."
         )
+    lhs = _formula(f"0 + {sides[0].strip()}", text)
+    if group in _variables_of(lhs):
+        raise MLMError(
+            f"{group!r} is the outcome and the grouping factor of {text!r}: an outcome that says "
+            "which group a row is in does not vary within groups."
+        )
     return ParsedFormula(
         text=tidy_formula(text),
         outcome=sides[0].strip().strip("`"),
         fixed=_formula(fixed_text, text),
         random=tuple(_formula(b, text) for b in blocks),
         group=group,
-        lhs=_formula(f"0 + {sides[0].strip()}", text),
+        lhs=lhs,
     )
 
 

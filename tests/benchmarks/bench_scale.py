@@ -1,8 +1,10 @@
 """Does it grow with the data? One run, printed: ``python tests/benchmarks/bench_scale.py``.
 
-Students in Parquet, 20 in each school and the schools scattered over the whole file, so that every
-school is split over chunks. Two passes find school means and center within schools, a third one
-adds up cross-products; then the fit. Each size runs in a process of its own, whose peak memory is
+Students in Parquet, as a state's records come: four years one after the other, in each year school
+by school, five students in each, so that every school is split over chunks. (``--scattered``:
+students in no order at all, the worst case, where almost every chunk meets almost every school.)
+One pass finds school means, a second one centers within schools and adds up cross-products; then
+the fit. Each size runs in a process of its own, whose peak memory is
 the system's own count. A second part sends the same file to two Dask workers on this machine
 (``pip install "mlm-helpers[cluster]"``), a third gives the same students to lme4 in R, from small
 to large, until it takes longer than ``--patience`` seconds or runs out of memory.
@@ -29,11 +31,12 @@ from mlm_helpers.chunks import with_centering
 
 HERE = Path(__file__).parent
 FORMULA = "score ~ meanses * cses + sector * cses + (1 + cses | school)"
-PER_SCHOOL = 20
+YEARS, PER_YEAR = 4, 5
+PER_SCHOOL = YEARS * PER_YEAR
 FILE_ROWS = 500_000
 
 
-def write_students(folder: Path, students: int, seed: int = 1) -> Path:
+def write_students(folder: Path, students: int, scattered: bool, seed: int = 1) -> Path:
     """A folder of Parquet files; only one file's rows are ever in memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -41,12 +44,14 @@ def write_students(folder: Path, students: int, seed: int = 1) -> Path:
     folder.mkdir()
     rng = np.random.default_rng(seed)
     schools = students // PER_SCHOOL
-    place = rng.permutation(students).astype(np.int32)  # student k sits in school place[k] % J
+    place = np.tile(np.repeat(np.arange(schools, dtype=np.int32), PER_YEAR), YEARS)
+    if scattered:
+        rng.shuffle(place)
     sector = (rng.random(schools) < 0.4).astype(np.int8)
     mean = rng.normal(scale=0.6, size=schools)
     u = rng.normal(size=(schools, 2)) @ np.array([[1.5, 0.2], [0.0, 0.6]])
     for k, start in enumerate(range(0, students, FILE_ROWS)):
-        j = place[start : start + FILE_ROWS] % schools
+        j = place[start : start + FILE_ROWS]
         ses = mean[j] + rng.normal(scale=0.8, size=len(j))
         slope = 2.5 + mean[j] - 1.6 * sector[j] + u[j, 1]
         score = 12 + 5 * mean[j] + 1.2 * sector[j] + u[j, 0] + slope * (ses - mean[j])
@@ -162,11 +167,11 @@ def fit_in_r(folder: Path, patience: int) -> dict[str, float] | None:
 
 
 # ---- the report --------------------------------------------------------------------------------
-def main(sizes: list[int], patience: int) -> None:
+def main(sizes: list[int], patience: int, scattered: bool) -> None:
     with tempfile.TemporaryDirectory() as temporary:
-        folders = {n: write_students(Path(temporary) / str(n), n) for n in sizes}
+        folders = {n: write_students(Path(temporary) / str(n), n, scattered) for n in sizes}
         here = {n: child("--here", str(folder)) for n, folder in folders.items()}
-        print("From Parquet, in one process\n")
+        print(f"From Parquet, in one process{', in no order' if scattered else ''}\n")
         print(
             "| Students | Schools | Centering | Sums, fit, table | Together | CPU | Peak memory |"
         )
@@ -229,6 +234,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--patience", type=int, default=300, help="seconds for lme4")
+    parser.add_argument("--scattered", action="store_true", help="students in no order at all")
     parser.add_argument("--here", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -237,4 +243,4 @@ if __name__ == "__main__":
     elif asked.workers:
         fit_on_workers(asked.workers)
     else:
-        main(sorted(asked.sizes), asked.patience)
+        main(sorted(asked.sizes), asked.patience, asked.scattered)
