@@ -303,7 +303,7 @@ def test_the_numbers_are_those_of_an_independent_fit(clinic_course):
 def test_what_was_done_to_the_data_is_said(clinic_course):
     lecture = said(next(clinic_course.glob("lectures/*.ipynb")))
     assert "2 rows of the file without a value in one of the columns used are left out" in lecture
-    assert r"“Wohlbefinden (0–100) \$x\_1\$” is called `Wohlbefinden_0_100_x_1` here" in lecture
+    assert f"`{OUTCOME}` is called `Wohlbefinden_0_100_x_1` here" in lecture
     lesson = open_lesson(clinic_course)
     assert lesson.left_out == 2
     assert lesson.data["Therapie"].isin([0, 1]).all()
@@ -330,14 +330,14 @@ def test_the_course_can_be_made_again_from_itself(clinic_course):
 
 # ---- words that Markdown, LaTeX and Python take for something else -----------------------------
 HOSTILE = (
-    r"so_called *well*-being` | $\\frac{1}{2}$ <b>#1</b> \"x\" {{ y }} {% z %} Größe 学校 %% end"
+    r"so_called *well*-being` | \\frac{1}{2} <b>#1</b> \"x\" {{ y }} {% z %} Größe 学校 %% end"
 )
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     text = swap(('label = "well-being"', f'label = "{HOSTILE}"'))
-    text = text.replace('label = "location"', r'label = "lo_cation | $x$"')
+    text = text.replace('label = "location"', r'label = "lo_cation | x^2"')
     text = text.replace('one = "clinic"', 'one = "Ambulanz_"\nmany = "Ambulanzen*"')
     return read_lesson(put(tmp_path_factory.mktemp("hostile"), text))
 
@@ -435,6 +435,7 @@ CHANGED_LESSONS = {
     "a name with a space": (('data = "clin', 'name = "my data"\ndata = "clin'), "Python allows"),
     "one label for two": (('label = "location"', 'label = "therapy"'), "same label 'therapy'"),
     "a line break": (('label = "well-being"', 'label = "well\\nbeing"'), "a line break"),
+    "a dollar sign": (('label = "location"', 'label = "rent in $"'), "write USD or dollars"),
     "words twice": (('data = "clin', 'words = "ex1"\ndata = "clin'), "one place only"),
 }
 CHANGED_DATA = {

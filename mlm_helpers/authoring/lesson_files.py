@@ -17,7 +17,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -186,6 +186,7 @@ class _Draft:
     def read(cls, path: Path, data: pd.DataFrame | None = None) -> _Draft:
         settings = _settings(path)
         words = _vocabulary(path, settings)
+        _check_words(words, path.name)
         shipped, table = _data(path, settings, data)
         draft = cls(path, settings, words, table, shipped, tuple(map(str, table.columns)))
         draft._complete_model()
@@ -490,7 +491,7 @@ class _Draft:
                 f"columns used {'is' if n == 1 else 'are'} left out."
             )
         if renamed:
-            pairs = [f"“{_plain_words(old)}” is called `{new}` here" for old, new in renamed]
+            pairs = [f"{_as_code(old)} is called `{new}` here" for old, new in renamed]
             parts.append(f"{join_words(pairs)}.")
         return " ".join(p for p in parts if p)
 
@@ -508,8 +509,10 @@ class _Draft:
         return given[0], given[1]
 
 
-def _plain_words(text: str) -> str:
-    return re.sub(r"([\\`*_\[\]<>|$~#])", r"\\\1", text)
+def _as_code(column: str) -> str:
+    """A column's name for Markdown: code is neither typeset nor made italic."""
+    fence = "``" if "`" in column else "`"
+    return f"{fence} {column} {fence}" if "`" in column else f"`{column}`"
 
 
 def _step(p: Predictor) -> str:
@@ -619,7 +622,6 @@ def _vocabulary(path: Path, settings: Mapping[str, Any]) -> Vocabulary:
     from mlm_helpers.vocabulary import load_vocabulary, shipped_vocabularies
 
     own = {k: settings[k] for k in _VOCABULARY if k in settings}
-    _refuse_line_breaks(own, path.name)
     words = settings.get("words")
     if words is None:
         return Vocabulary.from_mapping(own, name=path.stem)
@@ -633,19 +635,25 @@ def _vocabulary(path: Path, settings: Mapping[str, Any]) -> Vocabulary:
     return Vocabulary.from_toml(path.parent / words)
 
 
-def _refuse_line_breaks(table: Any, source: str) -> None:
-    """Words go into sentences, tables and code: they have to be one line without control signs."""
-    if isinstance(table, Mapping):
-        for key, value in table.items():
-            _refuse_line_breaks([key, value], source)
-    elif isinstance(table, list):
-        for value in table:
-            _refuse_line_breaks(value, source)
-    elif isinstance(table, str) and any(unicodedata.category(c) == "Cc" for c in table.strip()):
-        raise MLMError(
-            f"The text {table.strip()!r} in {source} has a line break or control character in it; "
-            "a backslash begins one in double quotation marks, so use single ones: 'text'."
-        )
+def _check_words(v: Vocabulary, source: str) -> None:
+    """Words go into sentences, tables, pictures and code, where some signs mean something else."""
+    parts: list[Any] = [v.outcome, v.unit, v.group, *v.predictors.values()]
+    parts += [code for p in v.predictors.values() for code in p.codes]
+    for part in parts:
+        for field in fields(part):
+            text = getattr(part, field.name)
+            if not isinstance(text, str) or field.name in ("column", "of", "mean_of", "value"):
+                continue
+            if any(unicodedata.category(sign) == "Cc" for sign in text):
+                raise MLMError(
+                    f"The text {text!r} in {source} has a line break or control character in it; a "
+                    "backslash begins one in double quotation marks, so use single ones: 'text'."
+                )
+            if "$" in text:
+                raise MLMError(
+                    f"The text {text!r} in {source} has a dollar sign in it, which begins a "
+                    "formula in notebooks and pictures: write USD or dollars instead."
+                )
 
 
 def _data(
