@@ -12,17 +12,22 @@ formula could not hold are changed.
 
 from __future__ import annotations
 
-import keyword
 import re
-import tomllib
-import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlm_helpers.authoring.lecture import Lesson
+from mlm_helpers.authoring.lesson_names import identifier, safe_names
+from mlm_helpers.authoring.lesson_settings import (
+    check_words,
+    read_settings,
+    read_table,
+    read_words,
+    shipped_lessons,
+)
 from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.vocabulary import Code, Predictor, Vocabulary, join_words
 
@@ -35,15 +40,11 @@ LESSON_FILE = "lesson.toml"
 FEWEST_GROUPS = 10
 FEWEST_OF_A_KIND = 3
 
-_TEXTS = ("name", "data", "words", "course", "title", "topic", "about", "next_step")
 _FIRST_AND_LAST = ("course", "title", "topic", "next_step")
 _NEXT_STEP = (
     "Do it yourself, one step at a time, with the notebook in the folder `walkthroughs`. Then the "
     "exercises of this lecture answer you at once: open the folder `exercises`."
 )
-_TABLES = ("model", "notes", "read", "outcome", "unit", "group", "predictors")
-_VOCABULARY = ("outcome", "unit", "group", "predictors")
-_MODEL = ("predictor", "moderator", "second", "center_second", "compare")
 # Names that the notebooks use themselves, and names that mean something in a formula.
 _TAKEN = frozenset(
     [
@@ -52,7 +53,6 @@ _TAKEN = frozenset(
         *["lines", "context", "region", "same", "eb1", "eb3", "by_kind", "slope_variance", "test"],
     ]
 )
-_FORMULA_WORDS = frozenset(["C", "I", "Q", "T", "np", "log", "exp", "sqrt", "abs", "center"])
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def lesson_sources(path: Path) -> dict[str, Path]:
     from mlm_helpers.datasets import dataset_names
     from mlm_helpers.vocabulary import shipped_vocabularies
 
-    settings, shipped = _settings(path), (*dataset_names(), *shipped_vocabularies())
+    settings, shipped = read_settings(path), (*dataset_names(), *shipped_vocabularies())
     named = {k: settings[k] for k in ("data", "words") if k in settings}
     return {k: path.parent / name for k, name in named.items() if name not in shipped}
 
@@ -129,12 +129,6 @@ def find_lesson_file(folder: Path) -> Path | None:
         if (place / LESSON_FILE).is_file():
             return place / LESSON_FILE
     return None
-
-
-def shipped_lessons() -> tuple[str, ...]:
-    """Names of the lessons that come with the course."""
-    folder = resources.files("mlm_helpers").joinpath("authoring", "lessons")
-    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".toml")))
 
 
 def _shipped_path(name: str) -> Path:
@@ -172,7 +166,8 @@ def lesson_problems(where: str | Path) -> list[str]:
 # ---- reading the file --------------------------------------------------------------------------
 @dataclass
 class _Draft:
-    """A lesson on its way from file to notebook."""
+    """A lesson on its way from file to notebook: the settings, the words, and the table, which
+    ``_complete_model`` prepares as far as what is there allows."""
 
     path: Path
     settings: Mapping[str, Any]
@@ -184,10 +179,10 @@ class _Draft:
 
     @classmethod
     def read(cls, path: Path, data: pd.DataFrame | None = None) -> _Draft:
-        settings = _settings(path)
-        words = _vocabulary(path, settings)
-        _check_words(words, path.name)
-        shipped, table = _data(path, settings, data)
+        settings = read_settings(path)
+        words = read_words(path, settings)
+        check_words(words, path.name)
+        shipped, table = read_table(path, settings, data)
         draft = cls(path, settings, words, table, shipped, tuple(map(str, table.columns)))
         draft._complete_model()
         return draft
@@ -380,7 +375,7 @@ class _Draft:
 
         predictor = self._within(self.roles["predictor"])
         second = self._second(predictor)
-        vocabulary, data, renamed = _safe_names(self.vocabulary, self.data, self._used(second))
+        vocabulary, data, renamed = safe_names(self.vocabulary, self.data, self._used(second))
         at = dict(renamed)
         renamed = tuple((old, new) for old, new in renamed if old in self.in_file)
         texts = {k: self.settings[k] for k in _FIRST_AND_LAST if k in self.settings}
@@ -458,7 +453,7 @@ class _Draft:
         return [c for c in self.data.columns if c in wanted]
 
     def _table_name(self) -> str:
-        name = self.settings.get("name") or _identifier(Path(self.settings["data"]).stem)
+        name = self.settings.get("name") or identifier(Path(self.settings["data"]).stem)
         return f"{name}_data" if name in _TAKEN else name
 
     def _loading(self) -> str:
@@ -546,180 +541,6 @@ def _check_fits(context: Any, among: str = "these data") -> None:
                 "Model 1), so there would be nothing to explain: choose another predictor"
                 f"{'' if among == 'these data' else ', or other kinds in compare'}."
             )
-
-
-# ---- pieces of the file ------------------------------------------------------------------------
-def _settings(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        shipped = join_words(list(shipped_lessons()), "or")
-        raise MLMError(
-            f"There is no lesson file {path.name!r}; give the path of one, or {shipped}."
-        ) from None
-    except OSError as error:
-        raise MLMError(f"{path.name} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise MLMError(f"{path.name} is not UTF-8 text: save it with that encoding.") from None
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise MLMError(
-            f"{path.name} is not valid TOML: {error}. Text needs quotation marks, and so does a "
-            'column name with spaces: [predictors."a name"].'
-        ) from None
-    _check_settings(found, path.name)
-    return found
-
-
-def _check_settings(found: Mapping[str, Any], source: str) -> None:
-    _refuse_unknown(found, (*_TEXTS, *_TABLES), source)
-    for key in _TEXTS:
-        if key in found and not isinstance(found[key], str):
-            raise MLMError(f"{key!r} in {source} must be text in quotation marks.")
-    for key in _TABLES:
-        if key in found and not isinstance(found[key], Mapping):
-            raise MLMError(f"{key!r} in {source} must be a table, which starts with [{key}].")
-    if not found.get("data", "").strip():
-        raise MLMError(f'{source} needs a line such as data = "my_students.csv".')
-    name = found.get("name")
-    if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
-        raise MLMError(
-            f"'name' in {source} is what the table is called in code, such as clinics; {name!r} "
-            "is not a name that Python allows."
-        )
-    model = found.get("model")
-    if model is None:
-        raise MLMError(f"{source} has no table [model] that says which columns play which part.")
-    _refuse_unknown(model, _MODEL, f"[model] of {source}")
-    for key in ("predictor", "moderator"):
-        if key not in model:
-            raise MLMError(f'[model] of {source} needs a line such as {key} = "...".')
-    for key in ("predictor", "moderator", "second"):
-        if key in model and not isinstance(model[key], str):
-            raise MLMError(f"{key!r} in [model] of {source} must be a column name in quotes.")
-    if not isinstance(model.get("center_second", True), bool):
-        raise MLMError(f"'center_second' in [model] of {source} must be true or false.")
-    compare = model.get("compare", ["", ""])
-    pair = isinstance(compare, list) and len(compare) == 2
-    if not pair or not all(isinstance(c, str) for c in compare):
-        raise MLMError(f"'compare' in [model] of {source} must be two names of codes in brackets.")
-    for key in found.get("notes", {}):
-        if not key.isdecimal():
-            raise MLMError(f"[notes] of {source} has {key!r}; its keys are numbers of slides.")
-
-
-def _refuse_unknown(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
-    for key in table:
-        if key not in allowed:
-            raise MLMError(
-                f"{where} has an unknown key {key!r}; it may have {', '.join(allowed)}."
-                f"{suggest(key, allowed)}"
-            )
-
-
-def _vocabulary(path: Path, settings: Mapping[str, Any]) -> Vocabulary:
-    from mlm_helpers.vocabulary import load_vocabulary, shipped_vocabularies
-
-    own = {k: settings[k] for k in _VOCABULARY if k in settings}
-    words = settings.get("words")
-    if words is None:
-        return Vocabulary.from_mapping(own, name=path.stem)
-    if own:
-        raise MLMError(
-            f"{path.name} has both words = {words!r} and [{next(iter(own))}]: the words stand in "
-            "one place only."
-        )
-    if words in shipped_vocabularies():
-        return load_vocabulary(words)
-    return Vocabulary.from_toml(path.parent / words)
-
-
-def _check_words(v: Vocabulary, source: str) -> None:
-    """Words go into sentences, tables, pictures and code, where some signs mean something else."""
-    parts: list[Any] = [v.outcome, v.unit, v.group, *v.predictors.values()]
-    parts += [code for p in v.predictors.values() for code in p.codes]
-    for part in parts:
-        for field in fields(part):
-            text = getattr(part, field.name)
-            if not isinstance(text, str) or field.name in ("column", "of", "mean_of", "value"):
-                continue
-            if any(unicodedata.category(sign) == "Cc" for sign in text):
-                raise MLMError(
-                    f"The text {text!r} in {source} has a line break or control character in it; a "
-                    "backslash begins one in double quotation marks, so use single ones: 'text'."
-                )
-            if "$" in text:
-                raise MLMError(
-                    f"The text {text!r} in {source} has a dollar sign in it, which begins a "
-                    "formula in notebooks and pictures: write USD or dollars instead."
-                )
-
-
-def _data(
-    path: Path, settings: Mapping[str, Any], data: pd.DataFrame | None
-) -> tuple[str, pd.DataFrame]:
-    from mlm_helpers.datasets import dataset_names, load_dataset
-    from mlm_helpers.inspection import read_data
-
-    named = settings["data"]
-    shipped = named if named in dataset_names() else ""
-    if data is not None:
-        return shipped, data.copy()
-    if shipped:
-        return shipped, load_dataset(shipped)
-    if (path.parent / named).is_dir():
-        raise MLMError(f"'data' in {path.name} names the folder {named!r}; it has to be a file.")
-    return "", read_data(path.parent / named, **settings.get("read", {}))
-
-
-# ---- names that formulas can hold --------------------------------------------------------------
-def _identifier(text: str) -> str:
-    """A name that Python and formulas allow, as near to the text as ASCII letters can come."""
-    text = re.sub(r"[\u2010-\u2015]", "_", text.replace("ß", "ss"))
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    name = re.sub(r"[\W_]+", "_", plain).strip("_")
-    if not re.search(r"[A-Za-z]", name):
-        return "column"
-    return f"x{name}" if name[0].isdigit() else name
-
-
-def _safe_names(
-    vocabulary: Vocabulary, data: pd.DataFrame, used: list[str]
-) -> tuple[Vocabulary, pd.DataFrame, tuple[tuple[str, str], ...]]:
-    """The data with their used columns under names that code and formulas can hold."""
-    names: dict[str, str] = {}
-    for column in used:
-        usual = re.fullmatch(r"[A-Za-z_]\w*", column, re.ASCII) and not keyword.iskeyword(column)
-        name = column if usual and column not in _FORMULA_WORDS else _identifier(column)
-        if keyword.iskeyword(name) or name in _FORMULA_WORDS:
-            name += "_"
-        while name in names.values() or (name != column and name in used):
-            name += "_"
-        names[column] = name
-    attrs = dict(data.attrs)
-    data = data[used].rename(columns=names)
-    data.attrs.clear()
-    if "name" in attrs:
-        data.attrs["name"] = attrs["name"]
-    predictors = {
-        names[c]: replace(
-            p,
-            column=names[c],
-            of=names.get(p.of or "", p.of),
-            mean_of=names.get(p.mean_of or "", p.mean_of),
-        )
-        for c, p in vocabulary.predictors.items()
-        if c in names
-    }
-    outcome = replace(vocabulary.outcome, column=names[vocabulary.outcome.column])
-    renamed = replace(
-        vocabulary,
-        outcome=outcome,
-        group_column=names[vocabulary.group_column],
-        predictors=predictors,
-    )
-    return renamed, data, tuple((a, b) for a, b in names.items() if a != b)
 
 
 # ---- two kinds, for the exercises --------------------------------------------------------------
