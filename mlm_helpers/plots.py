@@ -61,6 +61,7 @@ __all__ = [
     "plot_johnson_neyman",
     "plot_level1_residuals",
     "plot_level2_residuals",
+    "plot_power",
     "plot_predictions",
     "plot_r2",
     "plot_simple_slopes",
@@ -1421,5 +1422,43 @@ def plot_johnson_neyman(
         f"Simple slope of {words.name(region.predictor)} along {words.name(w)} with a "
         f"{region.level:.0%} band: from {_g(slope[0])} at {_g(m[0])} to {_g(slope[-1])} at "
         f"{_g(m[-1])}. {region.describe(names)}",
+    )
+    return ax
+
+
+@_styled
+def plot_power(table: pd.DataFrame, *, ax: Axes | None = None, aim: float = 0.8) -> Axes:
+    """Power against the number of schools, one line for each school size and interaction.
+
+    ``table`` as in ``power(...).table``. Bands are 95% limits of the simulation's own error, the
+    thin dotted lines the classical approximation, the dashed line the power aimed at.
+    """
+    _need(table, ["groups", "size", "gamma11", "power", "power_se", "approximate"], "power(...)")
+    ax = _one(ax, 8.0, 5.0)
+    by = [c for c in ("size", "gamma11") if table[c].nunique() > 1] or ["size"]
+    told = []
+    for k, (values, part) in enumerate(table.sort_values("groups").groupby(by)):
+        color = COLORS[k % len(COLORS)]
+        name = ", ".join(
+            f"n = {v:g}" if c == "size" else f"γ₁₁ = {v:g}" for c, v in zip(by, values, strict=True)
+        )
+        x, y = part["groups"].to_numpy(), part["power"].to_numpy(dtype=float)
+        error = 1.96 * part["power_se"].to_numpy(dtype=float)
+        ax.fill_between(x, y - error, y + error, color=color, alpha=0.18, lw=0)
+        ax.plot(
+            x, y, color=color, linestyle=DASHES[k % len(DASHES)], marker=MARKERS[k % len(MARKERS)],
+            label=name,
+        )  # fmt: skip
+        ax.plot(x, part["approximate"], color=color, lw=1.2, linestyle=(0, (1, 2)))
+        told.append(f"{name}: " + ", ".join(f"{p:.2f} at {j}" for j, p in zip(x, y, strict=True)))
+    ax.axhline(aim, color=GREY, lw=1.2, linestyle=(0, (6, 4)))
+    ax.set(ylim=(0, 1.02), xlabel="J, number of schools", ylabel="Power")
+    ax.set_xticks(sorted(table["groups"].unique()))
+    ax.legend(frameon=False, loc="lower right")
+    ax.set_title("Power to find the cross-level interaction")
+    describe(
+        ax,
+        f"Power against the number of schools, by simulation; a dashed line marks {_pct(aim)}, "
+        f"thin dotted lines the approximation. {'; '.join(told)}.",
     )
     return ax
