@@ -4,9 +4,10 @@ Nobody who uses the course needs this; it shows how the file came to be. Run
 
     python tools/build_ex1/build_ex1.py --out somewhere.csv.gz
 
-It takes a minute or two, with NumPy, SciPy and pandas alone. Every draw is seeded; linear algebra
-libraries differ in the last bits, so that on another machine the file may differ in its digits, but
-not in what its fits print: the builder refuses to write a file that fails.
+It takes a few minutes, with NumPy, SciPy and pandas alone. Every draw is seeded, but linear algebra
+libraries differ in the last bits, so that on another machine (or with another number of threads)
+the search may take another path and end in other digits, or in none: then try another seed. What
+the fits print cannot differ: the builder refuses to write a file that fails.
 
 Stages: simulate.py draws schools; school_solver.py moves them until the fits print the deck, with
 real-valued school sizes; school_sizes.py rounds the sizes; students.py fills the schools; then the
@@ -31,7 +32,7 @@ from simulate import LARGEST, SMALLEST, simulate
 from students import Students, populate, quantiles
 from targets import printed, read_numbers
 
-SEED = 60  # of the first 300, one whose simulated fits come close to the deck's
+SEED = 172  # of the first 400, the one whose simulated fits come closest to the deck's
 GRAND_MEAN_SES = 0.04
 
 SCALES = {"a": 3.0, "b": 3.0, "log_s": 0.15, "ses": 0.15, "n": 0.6, "within": 300.0}
@@ -88,35 +89,42 @@ def whole_sizes(state: State, rng: np.random.Generator) -> State:
     pick = np.zeros(len(low), dtype=bool)
     pick[np.argsort(low - real)[:up]] = True
     scale = solver.scales(state, FIXED_SIZES)
+    rows = solver.system(state, smooth)
+    metric = whitening(rows, scale)
+    down = metric @ size_effects(state, rows, low, smooth)
+    more = metric @ size_effects(state, rows, low + 1, smooth)
     for _ in range(6):
-        rows = solver.system(state, smooth)
-        metric = whitening(rows, scale)
-        down_effect = metric @ size_effects(state, rows, low, smooth)
-        up_effect = metric @ size_effects(state, rows, low + 1, smooth)
-        pick, norm = choose(down_effect, up_effect, pick, metric @ shortfall(rows), up, rng)
+        pick, norm = choose(down, more, pick, metric @ shortfall(rows), up, rng)
         print(f"rounding leaves {norm:.2f}")
-        state, rows = solve(
+        trial, trial_rows = solve(
             with_sizes(state, np.where(pick, low + 1, low)),
             FIXED_SIZES,
             goal=smooth,
-            steps=16,
+            steps=20,
             damping=(1e-4, 0.1, 1e-12),
         )
-        check("whole sizes", rows)
-        if not missed(rows, without_order_statistics(targets())):
-            break
-    for middle in (0.9, 0.6, 0.3):  # now towards the middle of what is printed, as far as it goes
+        check("whole sizes", trial_rows)
+        if not missed(trial_rows, without_order_statistics(targets())):
+            return State(trial.schools, trial.psi)
+        pick = rng.permutation(pick)  # another way of rounding
+    raise SystemExit("no way of rounding the sizes was found")
+
+
+def towards_the_middle(state: State) -> State:
+    """Stage 2, last: medians and extremes again, and all else well inside what is printed."""
+    roles: dict = {}
+    for middle, edge, start in ((0.9, 0.985, 1e-2), (0.6, 0.96, 1e-8)):
         trial, rows = solve(
-            State(state.schools, state.psi),
+            State(state.schools, state.psi, dict(roles)),
             FIXED_SIZES,
-            goal=aims(targets(), middle, 0.985 if middle > 0.8 else 0.95),
+            goal=aims(targets(), middle, edge),
             steps=45,
-            damping=(1e-2, 0.3, 1e-14),
+            damping=(start, 0.3, 1e-14),
         )
-        check(f"whole sizes, middle {middle}", rows)
+        check(f"middle {middle}", rows)
         if missed(rows, targets()) or np.abs(shortfall(rows)).max() > 1e-3:
             break
-        state = trial
+        state, roles = trial, trial.roles
     return state
 
 
@@ -238,7 +246,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
-    state = whole_sizes(real_sizes(options.seed), rng)
+    state = towards_the_middle(whole_sizes(real_sizes(options.seed), rng))
     state.schools.n = np.round(state.schools.n)
     text = fewest_decimals(table(state, populate(state, options.seed), rng))
     options.out.write_bytes(compressed(text))

@@ -130,6 +130,7 @@ class Roles:
     holder: int = -1
     rivals: set[int] = field(default_factory=set)
     window: np.ndarray | None = None
+    ranks: np.ndarray | None = None
 
 
 @dataclass
@@ -212,6 +213,37 @@ def median_window(u: np.ndarray, goal: float) -> np.ndarray:
     return order[max(0, at[0] - wide) : at[1] + wide]
 
 
+def median_rows(
+    u: np.ndarray, goal: Interval, roles: Roles
+) -> list[tuple[float, float, float, np.ndarray]]:
+    """Rows of a median: from afar a window moves; once near, the middle schools are named.
+
+    Then those two are to sit in the interval, the lower half below it, the upper half above.
+    """
+    n, order = len(u), np.argsort(u)
+    aim, value = (goal.low + goal.high) / 2, float(np.median(u))
+    if roles.window is None:
+        roles.window = median_window(u, aim)
+    spacing = (u[order[n // 2 + 3]] - u[order[n // 2 - 3]]) / 6
+    if roles.ranks is None and abs(value - aim) < max(3 * spacing, goal.high - goal.low):
+        roles.ranks = order
+    if roles.ranks is None:
+        grad = np.zeros(n)
+        grad[roles.window] = 1 / len(roles.window)
+        return [(value, goal.low, goal.high, grad)]
+    first, last = (n - 1) // 2, n // 2
+    out = [(u[i], goal.low, goal.high, unit(n, i)) for i in roles.ranks[first : last + 1]]
+    lower, upper = roles.ranks[:first], roles.ranks[last + 1 :]
+    roles.rivals |= set(lower[u[lower] > goal.low].tolist())
+    roles.rivals |= set(upper[u[upper] < goal.high].tolist())
+    step = goal.high - goal.low
+    for i in sorted(roles.rivals):
+        below = i in lower
+        limits = (-np.inf, goal.low - step) if below else (goal.high + step, np.inf)
+        out.append((u[i], *limits, unit(n, i)))
+    return out
+
+
 def unit(n: int, at: int) -> np.ndarray:
     out = np.zeros(n)
     out[at] = 1
@@ -229,11 +261,7 @@ def statistic_rows(
         sd = u.std(ddof=1)
         return [(sd, goal.low, goal.high, (u - u.mean()) / ((n - 1) * sd))]
     if stat == "median":
-        if roles.window is None:
-            roles.window = median_window(u, (goal.low + goal.high) / 2)
-        grad = np.zeros(n)
-        grad[roles.window] = 1 / len(roles.window)
-        return [(float(np.median(u)), goal.low, goal.high, grad)]
+        return median_rows(u, goal, roles)
     if roles.holder < 0:
         roles.holder = int(np.argmax(u) if stat == "max" else np.argmin(u))
     out = [(float(u[roles.holder]), goal.low, goal.high, unit(n, roles.holder))]

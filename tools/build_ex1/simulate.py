@@ -39,11 +39,13 @@ def simulate(seed: int) -> Schools:
     ses -= (n @ ses) / n.sum()
 
     spread = np.where(private, 0.2, 0.45)  # of log variance within schools
-    mean = np.where(private, 0.367, 0.423)
-    tilt = np.clip(rng.standard_normal(SCHOOLS), -1.9, 1.9)
-    variance = mean * np.exp(spread * tilt - spread**2 / 2)
+    mean = np.where(private, 0.362, 0.405)
+    variance = mean * np.exp(spread * rng.standard_normal(SCHOOLS) - spread**2 / 2)
     variance *= np.exp(-0.08 * (ses**2 / 0.27 - 1))
-    s = variance * (n - 1) * np.clip(rng.chisquare(n - 1) / (n - 1), 0.4, 1.8)
+    variance *= rng.chisquare(n - 1) / (n - 1)
+    variance = np.hypot(variance, 0.1)  # no school is all of one kind, ...
+    variance /= (1 + (variance / 1.1) ** 6) ** (1 / 6)  # ... and none is wildly mixed
+    s = variance * (n - 1)
 
     sd0, sd1, corr, sigma2 = 4.101, 1.967, -0.03, 233.84
     t = np.array([[sd0**2, corr * sd0 * sd1], [corr * sd0 * sd1, sd1**2]])
