@@ -34,6 +34,8 @@ from mlm_helpers.authoring.lesson_files import (
 from mlm_helpers.authoring.mark import Marker
 from mlm_helpers.authoring.notebooks import sources
 from mlm_helpers.authoring.runner import Limits
+from mlm_helpers.checks import exercise
+from mlm_helpers.checks.plain import to_plain
 from mlm_helpers.errors import MLMError
 from tools.run_notebooks import problems
 
@@ -319,6 +321,52 @@ def test_submissions_to_an_adapted_course_are_marked_on_its_data(clinic_course, 
     marked = {m.student: m for m in marker.mark(marker.find(box))}
     assert marked["ann"].right == len(marked["ann"].marks) >= 10
     assert {m.state for m in marked["bob"].marks} == {"unanswered"}
+
+
+@pytest.fixture(scope="module")
+def clinic_study(tmp_path_factory):
+    return read_lesson(put(tmp_path_factory.mktemp("study"))).study()
+
+
+def test_wrong_answers_are_recognised_and_answered_in_the_datas_own_words(clinic_study):
+    s, part2 = clinic_study, exercise("part2", clinic_study)
+    g10, g11 = s.gamma(s.m3, s.x), s.gamma(s.m3, s.x, s.w)
+    for question, answer, misconception in (
+        ("q5", g11, "interaction is a slope"),
+        ("q5", g10, "main effect is overall slope"),
+        ("q4", s.gamma(s.m1, s.x), "main effect is overall slope"),
+        ("q2", s.gamma(s.m3, s.w), "intercept difference is a mean"),
+        ("q1", s.gamma(s.m2), "wrong model"),
+    ):
+        verdict = part2.judge(question, to_plain(answer))
+        assert (verdict.passed, verdict.misconception) == (False, misconception)
+    replies = [w.reply for q in part2.questions.values() for w in getattr(q, "wrong", ())]
+    replies += [h for p in ("part1", "part2", "part4") for q in
+                exercise(p, s).questions.values() for h in q.hints]  # fmt: skip
+    for reply in replies:
+        for word in ("school", "student", "sector", "private", "public", "famil", "SES"):
+            assert not re.search(rf"\b{word}", reply), reply
+        assert "a urban" not in reply
+
+
+BENEFIT, ALIKE = "the benefit of the new therapy", "clinics with the same staff per bed"
+SENTENCES = {
+    "gamma01": f"how much mean well-being differs between clinics in towns and urban {ALIKE}",
+    "gamma10": f"{BENEFIT} that is expected in urban clinics with average staff per bed",
+    "gamma11": f"the difference in {BENEFIT} between clinics in towns and urban {ALIKE}",
+    "gamma12": f"the change in {BENEFIT} for one more unit of staff per bed, holding location",
+    "tau11": f"the variance of {BENEFIT} that location and staff per bed leave unexplained",
+}
+
+
+def test_sentences_in_the_datas_own_words_are_judged_as_the_lectures_are(clinic_study):
+    part1 = exercise("part1", clinic_study)
+    for meant, text in SENTENCES.items():
+        for asked in SENTENCES:
+            assert part1.judge(asked, to_plain(text)).passed == (asked == meant), (asked, meant)
+    wrong = part1.judge("gamma11", to_plain("the benefit of the new therapy in urban clinics"))
+    assert "Missing" in wrong.message
+    assert "school" not in wrong.message
 
 
 def test_the_course_can_be_made_again_from_itself(clinic_course):

@@ -121,7 +121,8 @@ NOT_REVERSED = Against(
     "direction reversed",
 )
 NOT_STUDENT = Against(
-    "studentlevel -between -schoolj -slope / within -slope -stuses -between",
+    "studentlevel -between -schoolj -slope / within -slope -stuses -between / "
+    "studentvariance -between",
     "it speaks of {student}s within a {school}; this parameter is about {schools}",
     "level confused",
 )
@@ -140,7 +141,7 @@ NOT_SWAPPED = Against(
 )
 NOT_SECTOR_GAP = Against(
     "gap -sector",
-    "it speaks of a difference between the sectors; this parameter is about single {schools}",
+    "it speaks of a difference between kinds of {school}; this parameter is about single {schools}",
     "parameter confused",
 )
 NOT_OBSERVED = Against(
@@ -152,6 +153,20 @@ NOT_SHRUNKEN = Against(
     "shrunken",
     "EB residuals are shrunken: their variance is smaller than the parameter",
     "EB spread is tau",
+)
+NOT_SAMPLED = Against(
+    "sampled",
+    "τ is the variance of the true values; what is observed or estimated varies more, by "
+    "sampling error",
+    "EB spread is tau",
+)
+NOT_EB = Against(
+    "shrunken", "the EB residual is an estimate of u, not u itself", "EB spread is tau"
+)
+NOT_CAUSAL = Against(
+    "causal",
+    "it says that the {sector} causes the difference; the data compare {schools}",
+    "cause",
 )
 NOT_STUDENTS_SLOPE = Against(
     "studentslope / studentvariance",
@@ -180,7 +195,7 @@ RULES: dict[str, Rules] = {
                 "means",
                 "interaction is a difference in means",
             ),
-            NOT_VARIANCE, NOT_UNCONTROLLED, NOT_REVERSED, NOT_SWAPPED,
+            NOT_VARIANCE, NOT_UNCONTROLLED, NOT_REVERSED, NOT_SWAPPED, NOT_CAUSAL,
         ),
     ),
     "gamma02": Rules(
@@ -206,7 +221,7 @@ RULES: dict[str, Rules] = {
             Against("deviation schoolj -moved", NOT_DEVIATION.reply, "parameter confused"),
             Against(
                 "difference private public -change",
-                "it speaks of a difference between the sectors; which γ moves with {context}?",
+                "it speaks of a difference of kinds of {school}; which γ moves with {context}?",
                 "parameter confused",
             ),
         ),
@@ -215,33 +230,36 @@ RULES: dict[str, Rules] = {
         (DEVIATION, MEAN, Idea("one {school}", "schoolj / deviation"), GIVEN_BOTH),
         (NOT_SLOPE, Against("squared", "a variance describes all {schools}; u0j is one of them",
                             "variance confused with deviation"),
-         NOT_STUDENT, FROM_GRAND_MEAN, NOT_UNCONTROLLED, NOT_SECTOR_GAP, NOT_OBSERVED),
+         NOT_STUDENT, FROM_GRAND_MEAN, NOT_UNCONTROLLED, NOT_SECTOR_GAP, NOT_OBSERVED,
+         NOT_EB),
     ),
     "tau00": Rules(
         (VARIANCE, MEAN, GIVEN_BOTH, TAKEN_OUT),
-        (NOT_SLOPE, NOT_SD, NOT_STUDENT, NOT_EXPLAINED, NOT_UNCONTROLLED, NOT_SHRUNKEN,
+        (NOT_SLOPE, NOT_SD, NOT_STUDENT, NOT_EXPLAINED, NOT_UNCONTROLLED, NOT_SHRUNKEN, NOT_SAMPLED,
          Against("deviation -variance", "a deviation belongs to one {school}; τ00 describes all",
                  "variance confused with deviation")),
     ),
     "gamma10": Rules(
         (SLOPE, LOW, AT_CONTEXT),
         (NOT_MEAN, NOT_BETWEEN, NOT_VARIANCE, NOT_HIGH, NOT_EVERYWHERE, NOT_GAP, NOT_DEVIATION,
-         NOT_UNCONTROLLED),
+         NOT_UNCONTROLLED,
+         Against("slopechange", "it speaks of a change in slopes; this parameter is a slope",
+                 "parameter confused")),
     ),
     "gamma11": Rules(
         (DIFFERENCE, SLOPE, BOTH, FIXED_CONTEXT),
         (
             Against(
                 "mean -slope",
-                "it speaks of a difference in means; the sector's part in means is γ01, this one "
-                "is about slopes",
+                "it speaks of a difference in means; the part of {sector} in means is γ01, this "
+                "one is about slopes",
                 "interaction is a difference in means",
             ),
-            NOT_BETWEEN, NOT_VARIANCE, NOT_UNCONTROLLED, NOT_REVERSED,
+            NOT_BETWEEN, NOT_VARIANCE, NOT_UNCONTROLLED, NOT_REVERSED, NOT_CAUSAL,
         ),
     ),
     "gamma12": Rules(
-        (Idea("a change", "moved / change schses slope"), SLOPE, CONTEXT, FIXED_SECTOR),
+        (Idea("a change", "moved / tied schses slope"), SLOPE, CONTEXT, FIXED_SECTOR),
         (
             Against(
                 "mean -slope / bslope",
@@ -262,11 +280,12 @@ RULES: dict[str, Rules] = {
         (NOT_MEAN, NOT_BETWEEN,
          Against("squared", "a variance describes all {schools}; u1j is one of them",
                  "variance confused with deviation"),
-         FROM_GRAND_MEAN, NOT_UNCONTROLLED, NOT_SECTOR_GAP, NOT_OBSERVED, NOT_STUDENTS_SLOPE),
+         FROM_GRAND_MEAN, NOT_UNCONTROLLED, NOT_SECTOR_GAP, NOT_OBSERVED, NOT_EB,
+         NOT_STUDENTS_SLOPE),
     ),
     "tau11": Rules(
         (VARIANCE, SLOPE, GIVEN_BOTH, TAKEN_OUT),
-        (NOT_MEAN, NOT_SD, NOT_EXPLAINED, NOT_UNCONTROLLED, NOT_SHRUNKEN, NOT_STUDENTS_SLOPE,
+        (NOT_MEAN, NOT_SD, NOT_EXPLAINED, NOT_UNCONTROLLED, NOT_SHRUNKEN, NOT_SAMPLED, NOT_STUDENTS_SLOPE,
          Against("deviation -variance", "a deviation belongs to one {school}; τ11 describes all",
                  "variance confused with deviation")),
     ),

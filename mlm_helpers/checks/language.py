@@ -36,6 +36,27 @@ _SHORT = {
     "pred": "predicted",
     "btw": "between",
     "btwn": "between",
+    "pubs": "public school",
+    "publics": "public school",
+    "privs": "private school",
+    "privates": "private school",
+    "pvt": "private",
+    "expct": "expected",
+    "expctd": "expected",
+    "achiev": "achievement",
+    "stud": "student",
+    "rel": "relation",
+    "coef": "coefficient",
+    "coeff": "coefficient",
+    "wrt": "on",
+    "ie": ".",
+    "i.e": ".",
+    "anticipate": "expect",
+    "anticipated": "expected",
+    "anticipates": "expect",
+    "forecast": "predicted",
+    "youd": "you would",
+    "schlses": "school mean ses",
     "std": "standard",
     "dev": "deviation",
     "kid": "student",
@@ -93,6 +114,12 @@ _EVERYDAY_WORDS = """
     would yes yet you your zero middle mind means meant line lines place places scale steep flat
     strong weak strength slow
 """
+_SIGNS = (
+    ("w/out", "without"), ("w/o", "without"), ("w/in", "within"), ("w/", "with"),
+    ("b/w", "between"), ("b/c", "because"), ("&", "and"), ("@", "at"), ("|", "given"),
+    ("->", "to"), ("→", "to"),
+)  # fmt: skip
+_CLIPPED = re.compile(rf"\b({'|'.join(map(re.escape, _SHORT))})\.(?=\s+[a-z])")
 _LEXICON = tuple(_COURSE_WORDS.split())
 _PLAIN_WORDS = frozenset(_EVERYDAY_WORDS.split())
 _PLURALS = re.compile(
@@ -124,6 +151,8 @@ def _translate(text: str, words: Words) -> str:
         (words.score, "reading score"),
         (words.high, "private"),
         (words.low, "public"),
+        (f"{words.high}s", "private schools"),
+        (f"{words.low}s", "public schools"),
         (words.sector, "sector"),
         (words.schools, "schools"),
         (words.school, "school"),
@@ -141,7 +170,11 @@ def _translate(text: str, words: Words) -> str:
 def tidy(text: str) -> str:
     """Lower case, one spelling, singular nouns, known abbreviations, misspellings repaired."""
     text = unicodedata.normalize("NFKC", text).casefold()
-    text = text.replace("w/o", " without ").replace("w/", " with ").replace("&", " and ")
+    for sign, word in _SIGNS:
+        text = text.replace(sign, f" {word} ")
+    text = _CLIPPED.sub(r"\1 ", text)
+    text = re.sub(r"\be ?\(", "expected (", text)
+    text = re.sub(r"(?<=\s)\+(?=\s*[a-z])", " and ", text)
     text = re.sub(r"(?<=\s)[-−–](?=\s)", " minus ", text).replace("=", " = ")
     text = re.sub(r"[’'`]s\b", "", text)
     text = re.sub(r"[’'`]", "", text)
@@ -179,7 +212,14 @@ _SES = [
 _SECTOR = [
     (r"\bpublic sector\b(?! (?:status|membership))", "public school"),
     (r"\bprivate sector\b(?! (?:status|membership))", "private school"),
-    (r"\bwhether (?:it|the school|a school|school|they|one|school j) (?:is|are) (?:a )?"
+    (r"\bfrom (?:sector )?(?:= )?0 (?:public )?to (?:sector )?(?:= )?1\b", "from public to private"),
+    (r"\bfrom (?:sector )?(?:= )?1 (?:private )?to (?:sector )?(?:= )?0\b", "from private to public"),
+    (r"\b(?:swap|replac|switch|exchang)\w*(?: \w+){0,2}? public(?: school)? (?:for|with|by|to) "
+     r"(?:a |one )?private\b", "going from public to private"),
+    (r"\b(?:public|private)(?: school)?(?: only)? (?:with|to|against) (?:other )?(?:public|private)"
+     r"(?: school)? and (?:public|private)(?: school)?(?: only)? (?:with|to|against) (?:other )?"
+     r"(?:public|private)\b", "HOLD sector"),
+    (r"\bwhether (?:it|the school|a school|school|they|one|school j)(?: (?:is|are))? (?:a )?"
      r"(?:private|public)(?: school)?(?: or (?:not|private|public)(?: school)?)?", "sector"),
     (r"\btwo (?:public|private) (?:school |one )?(?:or|and) (?:two |between two )?"
      r"(?:public|private)\b",
@@ -210,7 +250,8 @@ _CONDITION = [
     (r"\b(?:do|does|did|can|could) not (?:\w+ )?(?:account for|explain|capture|predict)\b",
      "REMAIN COND"),
     (r"\b(?:unexplained|unaccounted(?: for)?|left over|is left|are left|left after|"
-     r"remain(?:s|ing|der)?|still (?:there|left)|residual(?= (?:variance|variation|"
+     r"remain(?:s|ing|der)?|still (?:there|left)|what left(?= of| over| after| when)|"
+     r"residual(?= (?:variance|variation|"
      r"variability|spread)))\b", "REMAIN"),
     (rf"\b(?:without|not|no|never|instead of|rather than|does not|before|prior to|unlike)"
      rf"(?: \w+){{0,2}}? {_CUE}\b", "UNCOND"),
@@ -220,12 +261,22 @@ _CONDITION = [
      r"(?:sector|school mean ses|ses|predictor|covariate|level 2)\b", "UNCOND"),
     (r"\b(?:unconditional(?:ly)?|unadjusted|uncontrolled)\b", "UNCOND"),
     (rf"\b{_CUE}\b", "HOLD"),
+    # held fixed by being in the model, or by comparing like with like
+    (r"\b(sector|SCHSES|AVGSES)(?: (?:is|are|was|were|being|already|included|entered|added|also))* "
+     r"(?:in|into|to|part of) the (?:model|regression|equation)\b", r"\1 COND"),
+    (r"\blike (?:(?:is|being|are) )?(?:compared )?(?:with|to|for|against) like\b", "COND"),
+    (r"\b(?:all|everything) else (?:being )?equal\b", ""),
+    (r"\bwhat(?= (?:the |its |their |a |school )*(?:sector|SCHSES)(?: \w+){0,4}? "
+     r"(?:predict|expect|imply|implie|suggest|lead))", "COND"),
+    (r"\b(?:predict(?:ed|s|ion)?|expected|expect|expectation)"
+     r"(?= (?!to\b|we\b|a\b)\w+ (?:by|from|given|based)\b)", "COND EXPECTED"),
     (r"\b(?:net of|above and beyond|over and above|given|constant|fixed|equal|identical|"
      r"comparable|similar|matched|same|once|after|among|based on|on the basis of|"
-     r"predict(?:ed|s|ion)?(?: \w+)? (?:by|from|for|given)|(?:expected|expect|expectation)"
-     r"(?: (?!to\b|we\b|a\b)\w+)? (?:by|from|for|given|of|based)|implied by|alike|"
+     r"predict(?:ed|s|ion)? (?:by|from|for|given)|(?:expected|expect|expectation) "
+     r"(?:by|from|for|given|of|based)|implied by|alike|unchanged|"
      r"would (?:predict|expect|suggest|imply)|(?:have|has|having|share|shares|sharing|with|by|"
-     r"for|of) (?:its|their|that|this|a given|each)|within (?:a |each |the |one |its )?sector|"
+     r"for|of) (?:its|their|that|this|a given|each)(?! (?:one |1 |extra |additional |more |further )*"
+     r"(?:unit|point|increase|1|one)\b)|within (?:a |each |the |one |its |either )?(?=sector)|"
      r"at (?:a|any|each) (?:given|particular)|suggest(?:s|ed)?(?: by)?|beyond(?: what)?)\b",
      "COND"),
 ]  # fmt: skip
@@ -239,6 +290,16 @@ _LINK = (
     r"inequality|regression(?: line| coefficient)?|line)"
 )
 _OUT = r"(?:achievement|reading|score|performance|test|outcome|mathematics|math|result|attainment)"
+_STEP = (
+    r"(?:apart|higher|above|more|greater|increase|rise|change|difference|differs?|gap|gain|step|"
+    r"lower|below|ahead)"
+)
+_SYMBOLS = [
+    (r"\b(?:intercept|constant) (?:of|in|for|from) (?:the )?(?:(?:beta|b|β) ?1 ?j?|slope) "
+     r"(?:equation|model)\b", "expected slope"),
+    (r"\b(?:beta|b|β) ?0 ?j?\b", "MEAN"),
+    (r"\b(?:beta|b|β) ?1 ?j?\b", "SLOPE"),
+]
 _LEVELS = [
     # which school: "within-school SES" is a student's, "between-school SES slope" the schools'
     (r"\bwithin (?:the |a |each )?school ses\b", "within school STUSES"),
@@ -246,8 +307,13 @@ _LEVELS = [
     (r"\b(?:at|with|to|of|is|equals|on) (?:the |its |an )?(?:mean|average|grand mean|overall mean)"
      r"(?: value| level)? (?:of|on|for|in) (?:the |its |their )?(?:school |average |mean )*ses\b",
      "AVGSES"),
+    (rf"(?<!school )\baverage (?=ses (?:{_OUT} )*{_LINK}\b)", "expected "),
+    (r"\b(?:the|its|their|each|every) average (?:family |student )?ses (?:of|in|for|at) "
+     r"(?:the |a |its |their |that |each )?school\b", "SCHSES"),
+    (r"\bat (?:the |its )?(?:mean|average) (?:level |value )?(?:of )?school (?:mean |average )?ses\b",
+     "AVGSES"),
     # where a school stands on mean SES: at the average
-    (r"\bses (?:level |value )?(?:that |which )?(?:is|are|equals?|equal to|at|of|sits|lies|falls|"
+    (r"\b(?:(?:school )?(?:mean|average) )?ses (?:level |value )?(?:that |which )?(?:is|are|equals?|equal to|at|of|sits|lies|falls|"
      r"being|matches|the same as|set to|=)(?: (?:at|to|the|its|an?|exactly|equal|all|school|sample|"
      r"about|around|right|held|on|just))* (?:average|grand mean|overall mean|overall average|mean|"
      r"overall|zero|0|typical)(?! (?:ses|school))"
@@ -268,6 +334,15 @@ _LEVELS = [
     (r"\b(?:(?:family|student|individual|own|personal|household|level 1|relative)(?: of)?(?: the)?"
      r" ?)+ses\b", "STUSES"),
     (r"\bses (?:of|for) (?:the |a |each |their |its )?(?:student|family|individual)\b", "STUSES"),
+    # a unit of SES: of schools that are so far apart, else of students
+    (r"\bschool (?:(?!student|SCHSES|AVGSES)\w+ ){0,5}?(?:unit|1|one) (?:apart|higher|above|more|"
+     r"lower|below|richer)(?: \w+){0,3}? (?:in|on|of) ses\b", "school one unit apart in SCHSES"),
+    (rf"\b(?:1|one|a|per|extra|additional|each|every) (?:1 |one |full )?unit (?:{_STEP} )*"
+     r"(?:(?:in|of|on|by) )?(?:the |their )?ses\b", "per unit STUSES"),
+    (r"\b(?:1|one|a) ses unit\b", "one unit STUSES"),
+    (r"\bper ses unit\b", "per unit STUSES"),
+    (rf"\bstudent (?:(?!school j|SCHSES|AVGSES)\w+ ){{0,8}}?{_STEP} (?:\w+ ){{0,3}}?(?:in|on|of) "
+     r"ses\b", "student difference in STUSES"),
 ]  # fmt: skip
 _CENTERING = [
     (r"\b(?:relative to|above|around|from|compared (?:to|with)|than|below|at) "
@@ -279,8 +354,10 @@ _CENTERING = [
 _SLOPES = [
     (rf"\bbetween school (?:(?!of |in |the |vari|differ)\w+ ){{0,3}}?"
      rf"(?:ses |AVGSES |SCHSES )?(?:{_OUT} )*{_LINK}\b", "BSLOPE"),
-    (rf"\bSCHSES (?:{_OUT} |mean |and )*{_LINK}\b", "BSLOPE"),
-    (rf"\b(?:slope|gradient|regression)(?: (?:of|for|on|linking|relating))?(?: the| MEAN| {_OUT}"
+    (rf"\bSCHSES (?:{_OUT} |mean |and )*{_LINK}\b"
+     r"(?! (?:on|in|for|of) (?:the |\w+ )?(?:SLOPE|slope)\b)", "BSLOPE"),
+    (rf"\bschool level (?:effect|{_LINK}) of ses(?: on (?:{_OUT}|mean|the| )*)?\b", "BSLOPE"),
+    (rf"\b(?:slope|gradient|regression)(?: coefficient)?(?: (?:of|for|on|linking|relating))?(?: the| MEAN| {_OUT}"
      rf"| mean| on| school| of)* SCHSES\b", "BSLOPE"),
     (rf"\b(?:within (?:the |a |each )?school )?(?:STUSES|ses|SES) (?:to |and |on |mean )?"
      rf"(?:{_OUT} )*{_LINK}\b", "SLOPE"),
@@ -297,32 +374,36 @@ _SLOPES = [
      r"(?:for|per|with|as|when|associated with|by|between|who|from|of|COND)"
      r"(?: (?!BSLOPE|SLOPE|SCHSES|AVGSES|sector|private|public|how|\.)\w+){0,8}? "
      r"STUSES(?: difference)?\b", "SLOPE"),
+    (r"\b(?:difference|gap|distance|how far apart)(?= (?:(?!BSLOPE|SLOPE|SCHSES|AVGSES|between)\w+ )"
+     r"{0,5}?between (?:(?:two|2|any|a|the) ){0,2}student (?:(?!BSLOPE|SLOPE|SCHSES|AVGSES)\w+ )"
+     r"{0,12}?STUSES\b)", "SLOPE"),
     (r"\b(?:STUSES|ses)(?: difference)?(?: \w+){0,2}? (?:matter|relate|affect|predict|translate|"
      r"tied|linked|associated|pay|count|influence|goes with|go with|makes a difference|"
      r"is worth)\w*(?: (?:to|for|with|into|in))?"
      rf"(?: (?:student |the |their |mean )*{_OUT}(?: {_OUT})*)?\b", "SLOPE"),
     (rf"\b{_OUT}(?: {_OUT})*(?: \w+){{0,2}}? (?:depends on|depend on|rises with|related to|tied to|"
      rf"varies with|increases with|changes with)(?: \w+){{0,2}}? (?:STUSES|ses)\b", "SLOPE"),
-    (r"\b(?:beta|b|β) ?1 ?j?\b", "SLOPE"),
     (r"\bslope\b", "SLOPE"),
 ]  # fmt: skip
 _MEANS = [
-    (r"\b(?:mean|average|expected|true|estimated|predicted|typical|AVERAGE)(?: (?:within school|"
+    (r"\b(?:mean|average|expected|true|predicted|typical|AVERAGE|EXPECTED)(?: (?:within school|"
      r"school|true|of|the|mean|average|expected|value))* (?=SLOPE|BSLOPE)", "EXPECTED "),
     (rf"\b(?:school |true |overall )*(?:mean|average)(?: (?:school|true|of|the|in|level|their|its|"
      rf"on|for|student|predicted|expected))*(?: {_OUT})+\b", "MEAN"),
     (rf"\b{_OUT}(?: {_OUT})* (?:mean|average|level)\b", "MEAN"),
-    (r"\bschool (?:mean|average)\b", "MEAN"),
+    (r"\bschool (?:(?:j|true|own|real|underlying|actual|latent|expected|predicted) )*"
+     r"(?:mean|average)\b", "MEAN"),
+    (r"\b(?:true|real|underlying|latent|EXPECTED) (?:mean|average)\b(?! SLOPE)", "MEAN"),
     (r"\b(?:mean|average)(?= (?:of|for|at|in) (?:the |a |an |each |its )?(?:\w+ )?school\b)",
      "MEAN"),
     (r"\b(?:does|do|performs?|scores?|achieves?|reads?)(?: \w+){0,2} on average\b", "MEAN"),
     (r"\b(?:random )?intercept\b", "MEAN"),
-    (r"\b(?:beta|b|β) ?0 ?j?\b", "MEAN"),
 ]  # fmt: skip
 _NEGATED = re.compile(
     r"\b(?:not|rather than|instead of|as opposed to|but not|never)"
     r"(?: (?:a|an|the|of|for|in|about|to|just|only|their|within|between|at))*"
     r" (?:private|public|SLOPE|BSLOPE|MEAN|variance|difference|deviation|student|SCHSES|STUSES|"
+    r"observed MEAN|observed SLOPE|observed|ols SLOPE|ols|sample MEAN|estimated|"
     r"school)\b(?: school)?"
 )
 
@@ -339,7 +420,7 @@ def everyday(text: str, words: Words) -> str:
 def canonical(text: str, words: Words) -> str:
     """The sentence with phrases replaced by tokens in capitals."""
     text = everyday(text, words)
-    for table in (_LEVELS, _CENTERING, _CONDITION, _SLOPES, _MEANS):
+    for table in (_SYMBOLS, _LEVELS, _CENTERING, _CONDITION, _SLOPES, _MEANS):
         for pattern, token in table:
             text = re.sub(pattern, token, text)
     text = _NEGATED.sub(" ", text)
@@ -374,24 +455,38 @@ _FLAGS = {
     "sdev": r"\bstandard deviation\b",
     "deviation": r"(?<!standard )\b(?:deviation|deviate|deviates|deviating|residual|departure|"
     r"departs?|discrepancy|above or below|how far|distance|error|random effect|unique|"
-    r"offset|surplus|shortfall|over or under\w*|off from|miss(?:es)?|leftover)\b|"
+    r"offset|surplus|shortfall|over or under\w*|off from|off by|far off|miss(?:es)?|leftover|"
+    r"departing|deviance|strays?)\b|"
+    r"\b(?:gap|difference|distance) between (?:that|this|it|the two|them)\b"
+    r"(?: \w+){0,6}? (?:MEAN|SLOPE)\b|"
     r"\b(?:differs?|difference|gap)(?: \w+){0,12}? (?:from|and|to|versus|minus)"
     r"(?: \w+){0,6}? (?:expected|predicted|fitted|expectation|prediction|model|COND)\b|"
-    r"\b(?:minus|versus) (?:the |its |what )*(?:COND|expected|predicted|gamma\w+)\b|"
+    r"\b(?:minus|versus|compared (?:with|to)) (?:(?:the|its|what|one|value|MEAN|SLOPE|you|we|would|"
+    r"that|EXPECTED) )*(?:COND|expected|predicted|gamma\w+)\b|"
     rf"\b(?:{_MORE}|{_LESS}|above|below)(?: \w+){{0,8}}? (?:expected|predicted|expect|predict\w*|"
     r"expectation|model)\b|\b(?:above|below|than)(?: \w+){0,4}? COND\b",
     "difference": r"\b(?:difference|differs?|compares?|comparison|differential|gap|contrast|"
     r"minus|advantage|disadvantage|premium|penalty|compared|comparing|versus|than|steeper|flatter|exceeds?|"
     rf"{_MORE}|{_LESS})\b|\bpublic(?: school)? to (?:a )?private\b|"
-    r"\badd\w*(?: \w+){0,3}? to (?:the |a )?public\b",
+    r"\badd\w*(?: \w+){0,3}? to (?:(?!private)\w+ ){0,6}?public\b|\bhow far apart\b|"
+    r"\b(?:above|below|ahead of|behind) (?:that|those|the one|what|the|a)?(?: (?:of|in|for|a|the))*"
+    r" ?(?:private|public)\b|"
+    r"\b(?:effect|coefficient|influence|impact|role) of (?:the )?(?:school )?(?:sector|private|"
+    r"being (?:in )?(?:a )?private)\b|\bsector (?:effect|coefficient|difference|gap)\b",
     "change": r"\b(?:change|changes|increase|increases|increasing|decrease|rise|rises|drop|grow|"
     r"grows|per|for (?:each|every|one|a)|unit|associated|association|relat\w+|effect|predicts|"
     r"moderat\w+|depends?|goes up|go up|going up|gain|strengthen\w*|weaken\w*|shift\w*|"
-    r"stronger|weaker|steeper|flatter|as SCHSES|with SCHSES|varies with|BSLOPE|higher|gradient|"
+    r"stronger|weaker|steeper|flatter|as SCHSES|with SCHSES|varies with|BSLOPE|climb\w*|fall\w*|growth|"
+    r"rate|coefficient|grow\w*|gains|rising|shrink\w*|mov(?:e|es|ing)|higher|gradient|"
     r"slope|link\w*|differ\w*|effect|impact|influence)\b",
     "moved": r"\b(?:change|changes|increase|increases|increasing|decrease|rise|rises|drop|grow|"
     r"grows|per|unit|moderat\w+|depends?|goes up|go up|going up|gain|strengthen\w*|weaken\w*|"
-    r"shift\w*|as SCHSES|with SCHSES|steeper|flatter|stronger|weaker|higher)\b",
+    r"shift\w*|as SCHSES|with SCHSES|steeper|flatter|stronger|weaker|climb\w*|fall\w*|growth|rate|"
+    r"growing|rising|shrink\w*|mov(?:e|es|ing)|higher)\b",
+    "tied": r"\b(?:associated|association|relat\w+|effect|predicts|link\w*|differ\w*|impact|gap|"
+    r"influence|coefficient)\b",
+    "slopechange": r"\b(?:change|rise|increase|shift|growth|gain|drop) in (?:(?:the|expected|"
+    r"EXPECTED) )*SLOPE (?:per|for|as|when|with)\b|\bSLOPE (?:changes|rises|shifts|increases)\b",
     "student": r"\b(?:student|individual|person|level 1)\b",
     "all": r"\b(?:all|every|overall|across|both|any|grand mean|whole|entire|general)\b"
     r"(?: \w+){0,2}? ?(?:school|sector|sample|mean|MEAN|SLOPE|average|population)?",
@@ -400,7 +495,9 @@ _FLAGS = {
     "within": r"\bwithin (?:a |the |each |one |any )?(?:\w+ )?(?:school)\b",
     "between": r"\b(?:between|among|across|school to)(?: \w+)? school\b|\bbetween school\b|"
     r"\bschool level\b|\blevel 2\b",
-    "contextual": r"\bcontextual\b|\b(?:COND|HOLD)(?: \w+){0,6}? STUSES\b|"
+    "contextual": r"\bcontextual\b|\bBSLOPE (?:and|minus|versus|less) (?:the )?(?:EXPECTED )?SLOPE\b|"
+    r"\bSLOPE (?:and|subtracted from|from) (?:the )?BSLOPE\b|\bbetween (?:slope )?minus within\b|"
+    r"\b(?:COND|HOLD)(?: \w+){0,6}? STUSES\b|"
     r"\b(?:over and above|beyond|in addition to)(?: \w+){0,5}? STUSES\b|"
     r"\bsame STUSES\b",
     "explained": r"(?<!REMAIN COND )\b(?:explained by|explains|accounted for by|due to|"
@@ -423,14 +520,21 @@ _FLAGS = {
     "gap": r"\bbetween (?:the )?(?:private(?: school)? and (?:the )?public|"
     r"public(?: school)? and (?:the )?private)\b",
     "swapped": rf"\bHOLD (?:for |the |their |its |mean |student )*(?:{_OUT}|MEAN)\b|"
+    r"^(?:the |expected |predicted )*(?:change|increase|rise|gain|shift|growth) in SCHSES "
+    r"(?:per|for|when|as|with)\b|"
     r"\b(?:expected|predicted) (?:change|difference) in SCHSES\b|^(?:the )?difference in SCHSES\b|"
     r"\bhow much (?:the )?SCHSES (?:is|are|will|would|changes?|differs?)\b",
     "observed": r"\b(?:observed|sample MEAN|sample|raw|ols|least squares)\b",
+    "sampled": r"\b(?:observed|raw|ols|least squares|sample|estimated) (?:(?!vari|true)\w+ ){0,3}?"
+    r"(?:MEAN|SLOPE)\b|\b(?:SLOPE|MEAN) (?:(?:that|we|are|were|as) ){0,3}(?:estimated|observed)\b",
     "shrunken": r"\b(?:empirical bayes|eb|bayes|blups?|shrunken|posterior)\b",
     "studentslope": r"\bSLOPE (?:of|for|from) (?:a |the |one |each )?student\b|\bstudent i\b|"
-    r"\bone student to (?:another|the next)\b",
-    "studentvariance": r"\b(?:variance|variation|spread|variability) (?:of|in|among|between) "
-    r"(?:the |individual )?student (?:score|achievement|reading|around)\b",
+    r"\bone student to (?:another|the next)\b|\bvar\w+ (?:\w+ ){0,4}?SLOPE (?:between|across) "
+    r"(?:the )?student\b(?! (?:of|in|within))",
+    "studentvariance": r"\b(?:distance|deviation|gap|difference|variance|variation|spread|variability) (?:of|in|among|between) "
+    r"(?:the |a |one |each |individual )*student (?:own |actual )?(?:score|achievement|reading|around)"
+    r"\b",
+    "causal": r"(?<!not )(?<!necessarily )\bcaus\w+\b",
     "studentlevel": r"\b(?:between|among|across|of|for) (?:the |individual )?student\b|"
     r"\bstudent to student\b|\bstudent(?: \w+){0,3}? (?:deviat\w*|differ\w*|vary|varies)\b|"
     r"\b(?:a|one|each|individual|an) student\b|\bstudent level\b|\blevel 1\b|"

@@ -62,7 +62,7 @@ def _public_mean(s: Study) -> NumberQuestion:
             Wrong(
                 g00 + g01,
                 f"that is the {w.high} mean: you added the row for {w.sector}. "
-                f"What is {w.sector} for a {w.low} {w.school}?",
+                f"What is {w.sector} for {w.one_low}?",
                 "wrong row",
             ),
             Wrong(
@@ -115,7 +115,7 @@ def _private_mean(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 g00,
-                f"that is the mean of a {w.low} {w.school}. What changes when {w.sector} is 1?",
+                f"that is the mean of {w.one_low}. What changes when {w.sector} is 1?",
                 "wrong row",
             ),
             Wrong(
@@ -150,8 +150,8 @@ def _private_mean(s: Study) -> NumberQuestion:
         hints=(
             f"Put {w.sector} = 1 into the level-2 equation for the intercept.",
             "Two γ's remain. One is a mean; what is the other?",
-            f"The second row is a difference, {w.high} minus {w.low}: add it to the mean of a "
-            f"{w.low} {w.school}.",
+            f"The second row is a difference, {w.high} minus {w.low}: add it to the mean of "
+            f"{w.one_low}.",
         ),
     )
 
@@ -226,7 +226,7 @@ def _public_slope(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 g10 + g11,
-                f"that is the slope of a {w.high} {w.school}. Which {w.sector} has a {w.low} one?",
+                f"that is the slope of {w.one_high}. What is {w.sector} for {w.one_low}?",
                 "wrong row",
             ),
             Wrong(
@@ -267,7 +267,7 @@ def _private_slope(s: Study) -> NumberQuestion:
         wrong=(
             Wrong(
                 g10,
-                f"that is the slope of a {w.low} {w.school}: the row for {w.within} is its slope "
+                f"that is the slope of {w.one_low}: the row for {w.within} is its slope "
                 f"only where {w.sector} is 0.",
                 "main effect is overall slope",
             ),
@@ -322,7 +322,7 @@ def _private_slope(s: Study) -> NumberQuestion:
         ),
         hints=(
             f"Put {w.sector} = 1 into the level-2 equation for the slope.",
-            f"Two γ's remain at average {w.context}: the slope of a {w.low} {w.school}, and "
+            f"Two γ's remain at average {w.context}: the slope of {w.one_low}, and "
             "something that is not a slope.",
             f"The product of {w.sector} and {w.within} is a difference, {w.high} minus {w.low}. "
             f"Add it to the {w.low} slope, with its sign.",
@@ -386,8 +386,7 @@ def _plain_language(s: Study) -> TextQuestion:
         hints=(
             f"Imagine two {w.student}s of the same {w.school}, {which}. How far apart are they in "
             f"{w.score}?",
-            f"Is that distance larger or smaller in a {w.high} {w.school} than in a {w.low} one "
-            f"with {alike}?",
+            f"Is that distance larger or smaller in {w.one_high} than in {w.one_low} with {alike}?",
             "Say it without the words slope, interaction and coefficient, and without saying that "
             f"one {w.sector} makes it so.",
         ),
@@ -470,7 +469,7 @@ def _school_ses_and_slope(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 g10 + g12,
-                f"that is the slope of a {w.low} {w.school} one unit above average. The question "
+                f"that is the slope of {w.one_low} one unit above average. The question "
                 "asks how much the slope changes.",
                 "interaction is a slope",
             ),

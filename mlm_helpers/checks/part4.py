@@ -65,7 +65,7 @@ def _simple_slope(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 g10 + AWAY * g12,
-                f"that is a {w.low} {w.school} with this {w.context}: the product with {w.sector} "
+                f"that is {w.one_low} with this {w.context}: the product with {w.sector} "
                 "is missing.",
                 "simple slope incomplete",
             ),
@@ -82,7 +82,7 @@ def _simple_slope(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 g10,
-                f"that row alone is a {w.low} {w.school} at average {w.context}.",
+                f"that row alone is {w.one_low} at average {w.context}.",
                 "main effect is overall slope",
             ),
         ),
@@ -508,7 +508,7 @@ def _no_random_slope(s: Study) -> ChoiceQuestion:
         ),
         "C": (
             "compare the two standard errors of the product once more: which one is larger, and "
-            f"what does the model believe about the slopes of {w.schools} in one sector?",
+            f"what does the model believe about the slopes of {w.schools} in one {w.sector}?",
             "random slope is optional",
         ),
         "D": (
@@ -526,7 +526,7 @@ def _no_random_slope(s: Study) -> ChoiceQuestion:
         hints=(
             "Fit Model 2 with (1 | ...) in place of the random slope and compare the rows of the "
             "product.",
-            f"Without a random slope the model believes that all {w.schools} of one sector have "
-            "the same slope. What follows for how much it thinks it knows?",
+            f"Without a random slope the model believes that all {w.schools} of one {w.sector} "
+            "have the same slope. What follows for how much it thinks it knows?",
         ),
     )

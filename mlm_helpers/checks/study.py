@@ -39,6 +39,8 @@ class Words:
     context: str
     slope: str
     within: str
+    one_low: str = ""  # "a public school"
+    one_high: str = ""
     # further phrases of these data, and what they are in the lecture's words
     phrases: tuple[tuple[str, str], ...] = ()
 
@@ -62,6 +64,8 @@ class Words:
             context=pz.label,
             slope=px.slope or f"slope of {px.label}",
             within=px.label,
+            one_low=zero.one if zero else f"a {vocabulary.group.one} with {pw.label} 0",
+            one_high=one.one if one else f"a {vocabulary.group.one} with {pw.label} 1",
             phrases=_phrases(vocabulary, px, pz, zero, one),
         )
 
