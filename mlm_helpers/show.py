@@ -8,6 +8,7 @@ as text. The unrounded tables behind them come from ``wording``, ``residuals``, 
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -114,8 +115,7 @@ def residuals_by(
         gap = [number(means[1] - means[0])] if two else []
         rows.append([f"{what} residual {symbol}: mean (SD)", *cells, *gap])
         cells = [
-            f"{_three(part.loc[k, 'median'])} "
-            f"[{_three(part.loc[k, 'min'])}, {_three(part.loc[k, 'max'])}]"
+            f"{_three(part.loc[k, 'median'])} {_range(part.loc[k, 'min'], part.loc[k, 'max'])}"
             for k in kinds
         ]
         rows.append(["median [min, max]", *cells, *([""] if two else [])])
@@ -299,12 +299,21 @@ def _count(summary: pd.DataFrame, kind: object) -> int:
     return int(summary.xs(kind, level=1)["n"].iloc[0])
 
 
+def _range(low: object, high: object) -> str:
+    """``[low, high]``, both with the decimals that give the wider end three figures."""
+    ends = [float(v) for v in (low, high)]  # type: ignore[arg-type]
+    decimals = _decimals(max(ends, key=abs))
+    return f"[{number(ends[0], decimals)}, {number(ends[1], decimals)}]"
+
+
 def _three(x: object) -> str:
     """Three significant figures, as in R's signif(x, 3), with a true minus sign."""
     value = float(x)  # type: ignore[arg-type]
-    if value == 0:
-        return "0"
-    import math
+    return number(value, _decimals(value)) if value else "0"
 
-    decimals = max(0, 2 - math.floor(math.log10(abs(float(f"{value:.2e}")))))
-    return number(value, decimals)
+
+def _decimals(value: float) -> int:
+    """Decimals that show three significant figures."""
+    if value == 0:
+        return 2
+    return max(0, 2 - math.floor(math.log10(abs(float(f"{value:.2e}")))))

@@ -335,7 +335,6 @@ def test_the_deck_slide_16():
         assert re.search(rf"(?<![\d.]){re.escape(printed)}", shown), printed
 
 
-@pytest.mark.xfail(reason="ex1 gives 17.355%, which prints as 17.4%", strict=False)
 @pytest.mark.parametrize("number", [16, 25])
 def test_the_deck_slide_16_share_of_slopes(number):
     printed = NUMBERS["model2"]["percent_explained_vs_model1"]["tau11"]
