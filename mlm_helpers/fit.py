@@ -169,7 +169,7 @@ def optimise(moments: Moments, blocks: tuple[tuple[int, ...], ...], reml: bool) 
     deviance = Deviance(moments, reml)
     found = _descend(deviance, template, starting_theta(deviance, template, blocks), blocks)
     on_boundary = (found.theta[template.rows == template.cols] == 0).any()
-    if on_boundary and len(moments.labels) <= _FEW_GROUPS:
+    if not found.converged or (on_boundary and len(moments.labels) <= _FEW_GROUPS):
         for start in _other_starts(template):
             again = _descend(deviance, template, start, blocks)
             if again.point.value < found.point.value - 1e-9:

@@ -317,8 +317,9 @@ def newton(evaluate: Callable[[Array], Any], start: Array, *, limit: int = 200) 
     """Minimise a smooth function whose ``value``, ``gradient`` and ``hessian`` are known.
 
     Directions of negative curvature are turned over, long steps are cut, and a step is halved
-    until the function falls. Stops when the next step would lower a deviance by less than 1e-19
-    (Satterthwaite df need θ to more digits than the deviance has), or when rounding stalls it.
+    until the function falls enough. Stops when the next step would lower a deviance by less than
+    1e-19 (Satterthwaite df need θ to more digits than the deviance has), or when rounding stalls
+    it.
     """
     theta = np.array(start, dtype=float)
     point = evaluate(theta)
@@ -340,7 +341,9 @@ def newton(evaluate: Callable[[Array], Any], start: Array, *, limit: int = 200) 
         slack = 1e-9 if decrement < 1e-6 else 0.0
         for _ in range(40):
             trial = evaluate(theta + step)
-            if np.isfinite(trial.value) and trial.value <= point.value + slack:
+            # a small share of the promised decrease (Armijo), or θ could bounce to -θ for ever
+            wanted = 1e-4 * float(point.gradient @ step)
+            if np.isfinite(trial.value) and trial.value <= point.value + wanted + slack:
                 break
             step = step / 2
         else:
