@@ -15,7 +15,7 @@ from mlm_helpers.checks.misconceptions import TITLES
 from mlm_helpers.checks.part1 import PARAMETERS
 from mlm_helpers.checks.study import Words
 
-TABLE = Path(__file__).with_name("free_text_phrasings.csv")
+TABLES = sorted(Path(__file__).parent.glob("free_text_phrasings*.csv"))
 WORDS = Words(
     school="school", schools="schools", student="student", mean="mean reading achievement",
     score="reading score", points="points", low="public", high="private", sector="sector",
@@ -23,8 +23,8 @@ WORDS = Words(
 )  # fmt: skip
 
 
-def rows() -> list[dict[str, str]]:
-    with TABLE.open(encoding="utf-8", newline="") as file:
+def rows(table: Path) -> list[dict[str, str]]:
+    with table.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -33,22 +33,28 @@ def judged_right(row: dict[str, str]) -> bool:
     return verdict.passed == (row["verdict"] == "good")
 
 
-def test_the_table_has_enough_phrasings_of_each_kind():
-    count = Counter((r["parameter"], r["verdict"]) for r in rows())
+each_table = pytest.mark.parametrize("table", TABLES, ids=lambda t: t.stem)
+
+
+@each_table
+def test_a_table_has_enough_phrasings_of_each_kind(table):
+    count = Counter((r["parameter"], r["verdict"]) for r in rows(table))
     assert set(count) == {(p, v) for p in PARAMETERS for v in ("good", "wrong")}
     assert min(count.values()) >= 8
 
 
+@each_table
 @pytest.mark.parametrize("verdict", ["good", "wrong"])
-def test_nine_in_ten_phrasings_are_judged_right(verdict):
-    chosen = [r for r in rows() if r["verdict"] == verdict]
+def test_nine_in_ten_phrasings_are_judged_right(table, verdict):
+    chosen = [r for r in rows(table) if r["verdict"] == verdict]
     missed = [r for r in chosen if not judged_right(r)]
     assert len(missed) <= 0.1 * len(chosen), missed
 
 
+@each_table
 @pytest.mark.parametrize("parameter", PARAMETERS)
-def test_no_parameter_is_judged_badly(parameter):
-    chosen = [r for r in rows() if r["parameter"] == parameter]
+def test_no_parameter_is_judged_badly(table, parameter):
+    chosen = [r for r in rows(table) if r["parameter"] == parameter]
     assert sum(judged_right(r) for r in chosen) >= 0.8 * len(chosen)
 
 

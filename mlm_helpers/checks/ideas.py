@@ -168,6 +168,16 @@ NOT_CAUSAL = Against(
     "it says that the {sector} causes the difference; the data compare {schools}",
     "cause",
 )
+NOT_EXTREME = Against(
+    "extreme",
+    "it speaks of {schools} far from average {context}; this value is for average {schools}",
+    "parameter confused",
+)
+NOT_CONTEXT_HELD = Against(
+    "schsesheld -sectorheld",
+    "it holds {context} fixed; here {context} changes and {sector} is held fixed",
+    "parameter confused",
+)
 NOT_STUDENTS_SLOPE = Against(
     "studentslope / studentvariance",
     "a {student} has no slope of their own: slopes belong to {schools}",
@@ -184,7 +194,7 @@ RULES: dict[str, Rules] = {
     "gamma00": Rules(
         (EXPECTED, MEAN, LOW, AT_CONTEXT),
         (NOT_SLOPE, NOT_VARIANCE, NOT_HIGH, NOT_EVERYWHERE, NOT_GAP, NOT_DEVIATION,
-         NOT_UNCONTROLLED),
+         NOT_UNCONTROLLED, NOT_EXTREME),
     ),
     "gamma01": Rules(
         (DIFFERENCE, MEAN, BOTH, FIXED_CONTEXT),
@@ -217,7 +227,7 @@ RULES: dict[str, Rules] = {
                 "{schools}, whose {student}s differ as well: it is the between-{school} slope",
                 "between is contextual",
             ),
-            NOT_VARIANCE, NOT_UNCONTROLLED, NOT_SWAPPED,
+            NOT_VARIANCE, NOT_UNCONTROLLED, NOT_SWAPPED, NOT_CONTEXT_HELD,
             Against("deviation schoolj -moved", NOT_DEVIATION.reply, "parameter confused"),
             Against(
                 "difference private public -change",
@@ -242,7 +252,7 @@ RULES: dict[str, Rules] = {
     "gamma10": Rules(
         (SLOPE, LOW, AT_CONTEXT),
         (NOT_MEAN, NOT_BETWEEN, NOT_VARIANCE, NOT_HIGH, NOT_EVERYWHERE, NOT_GAP, NOT_DEVIATION,
-         NOT_UNCONTROLLED,
+         NOT_UNCONTROLLED, NOT_EXTREME,
          Against("slopechange", "it speaks of a change in slopes; this parameter is a slope",
                  "parameter confused")),
     ),
@@ -266,7 +276,7 @@ RULES: dict[str, Rules] = {
                 "it speaks of mean achievement; what {context} does to the mean is γ02",
                 "parameter confused",
             ),
-            NOT_VARIANCE, NOT_UNCONTROLLED, NOT_SWAPPED,
+            NOT_VARIANCE, NOT_UNCONTROLLED, NOT_SWAPPED, NOT_CONTEXT_HELD,
             Against("deviation -moved", NOT_DEVIATION.reply, "parameter confused"),
             Against(
                 "slope -schses -ses",
@@ -285,7 +295,8 @@ RULES: dict[str, Rules] = {
     ),
     "tau11": Rules(
         (VARIANCE, SLOPE, GIVEN_BOTH, TAKEN_OUT),
-        (NOT_MEAN, NOT_SD, NOT_EXPLAINED, NOT_UNCONTROLLED, NOT_SHRUNKEN, NOT_SAMPLED, NOT_STUDENTS_SLOPE,
+        (NOT_MEAN, NOT_SD, NOT_EXPLAINED, NOT_UNCONTROLLED, NOT_SHRUNKEN, NOT_SAMPLED,
+         NOT_STUDENTS_SLOPE,
          Against("deviation -variance", "a deviation belongs to one {school}; τ11 describes all",
                  "variance confused with deviation")),
     ),

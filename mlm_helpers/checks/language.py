@@ -51,6 +51,8 @@ _SHORT = {
     "wrt": "on",
     "ie": ".",
     "i.e": ".",
+    "ordinary": "typical",
+    "increment": "increase",
     "anticipate": "expect",
     "anticipated": "expected",
     "anticipates": "expect",
@@ -212,8 +214,10 @@ _SES = [
 _SECTOR = [
     (r"\bpublic sector\b(?! (?:status|membership))", "public school"),
     (r"\bprivate sector\b(?! (?:status|membership))", "private school"),
-    (r"\bfrom (?:sector )?(?:= )?0 (?:public )?to (?:sector )?(?:= )?1\b", "from public to private"),
-    (r"\bfrom (?:sector )?(?:= )?1 (?:private )?to (?:sector )?(?:= )?0\b", "from private to public"),
+    (r"\bfrom (?:sector )?(?:= )?0 (?:public )?to (?:sector )?(?:= )?1\b", "from public to "
+     r"private"),
+    (r"\bfrom (?:sector )?(?:= )?1 (?:private )?to (?:sector )?(?:= )?0\b", "from private to "
+     r"public"),
     (r"\b(?:swap|replac|switch|exchang)\w*(?: \w+){0,2}? public(?: school)? (?:for|with|by|to) "
      r"(?:a |one )?private\b", "going from public to private"),
     (r"\b(?:public|private)(?: school)?(?: only)? (?:with|to|against) (?:other )?(?:public|private)"
@@ -226,9 +230,16 @@ _SECTOR = [
      "HOLD sector"),
     (r"\b(?:public (?:or|and|versus) private|private (?:or|and|versus) public) "
      r"(?:status|type|school status|designation|sector)\b", "sector"),
-    (r"\b(?:type of school|school type|kind of school|same type|public private status|"
+    (r"\b(?:type of school|school type|kind of school|public private status|"
      r"publicness|school sector|sector status|sector membership|public private|private public)\b"
      r"(?! (?:difference|gap|contrast))", "sector"),
+    (r"\bsame (?:type|kind)\b", "same sector"),
+    (r"\b(?:among|within|for) (?:the )?(?:public|private)(?: school)? (?:or|and) (?:among|"
+     r"within|for) "
+     r"(?:the )?(?:public|private)\b", "HOLD sector"),
+    (r"\bcoded (?:as )?0(?: (?:on|for|in) sector)?\b", "public"),
+    (r"\bcoded (?:as )?1(?: (?:on|for|in) sector)?\b", "private"),
+    (r"\b(high|low)(?:er|est)? ses (?=(?:public|private)\b)", r"\1 school mean ses "),
     (r"\b(?:non private|not private|sector (?:= ?|equals |is |coded |of )?0|state school|"
      r"government school)\b", "public"),
     (r"\b(?:non public|not public|sector (?:= ?|equals |is |coded |of )?1|independent school)\b",
@@ -247,7 +258,8 @@ _CUE = (
 _CONDITION = [
     (r"\b(?:un|not )(?:explained|accounted for|predicted|captured|attributable|due)"
      r"(?: by| to)?\b", "REMAIN COND"),
-    (r"\b(?:do|does|did|can|could) not (?:\w+ )?(?:account for|explain|capture|predict)\b",
+    (r"\b(?:(?:do|does|did|can|could) not|fails? to) (?:\w+ )?(?:account for|"
+     r"explain(?:ed)?|capture|predict(?:ed)?)\b",
      "REMAIN COND"),
     (r"\b(?:unexplained|unaccounted(?: for)?|left over|is left|are left|left after|"
      r"remain(?:s|ing|der)?|still (?:there|left)|what left(?= of| over| after| when)|"
@@ -275,8 +287,9 @@ _CONDITION = [
      r"predict(?:ed|s|ion)? (?:by|from|for|given)|(?:expected|expect|expectation) "
      r"(?:by|from|for|given|of|based)|implied by|alike|unchanged|"
      r"would (?:predict|expect|suggest|imply)|(?:have|has|having|share|shares|sharing|with|by|"
-     r"for|of) (?:its|their|that|this|a given|each)(?! (?:one |1 |extra |additional |more |further )*"
-     r"(?:unit|point|increase|1|one)\b)|within (?:a |each |the |one |its |either )?(?=sector)|"
+     r"for|of) (?:its|their|that|this|a given|each)(?! (?:one |1 |extra |additional |more |"
+     r"further )*"
+     r"(?:unit|point|increase|1|one)\b)|within(?: (?:a|each|the|one|its|either))?(?= sector)|"
      r"at (?:a|any|each) (?:given|particular)|suggest(?:s|ed)?(?: by)?|beyond(?: what)?)\b",
      "COND"),
 ]  # fmt: skip
@@ -295,11 +308,13 @@ _STEP = (
     r"lower|below|ahead)"
 )
 _SYMBOLS = [
+    (r"\b(?:average|mean|expected) squared? (?:distance|deviation|difference|gap|residual)\b",
+     "variance"),
     (r"\b(?:intercept|constant) (?:of|in|for|from) (?:the )?(?:(?:beta|b|β) ?1 ?j?|slope) "
      r"(?:equation|model)\b", "expected slope"),
     (r"\b(?:beta|b|β) ?0 ?j?\b", "MEAN"),
     (r"\b(?:beta|b|β) ?1 ?j?\b", "SLOPE"),
-]
+]  # fmt: skip
 _LEVELS = [
     # which school: "within-school SES" is a student's, "between-school SES slope" the schools'
     (r"\bwithin (?:the |a |each )?school ses\b", "within school STUSES"),
@@ -310,10 +325,14 @@ _LEVELS = [
     (rf"(?<!school )\baverage (?=ses (?:{_OUT} )*{_LINK}\b)", "expected "),
     (r"\b(?:the|its|their|each|every) average (?:family |student )?ses (?:of|in|for|at) "
      r"(?:the |a |its |their |that |each )?school\b", "SCHSES"),
-    (r"\bat (?:the |its )?(?:mean|average) (?:level |value )?(?:of )?school (?:mean |average )?ses\b",
+    (r"\bat (?:the |its )?(?:mean|average) (?:level |value )?(?:of )?school (?:mean |average "
+     r")?ses\b",
      "AVGSES"),
+    (r"\bstudent (?:with|of|who has|having) (?:an? )?(?:average|typical) (?:family )?ses\b",
+     "student with STUSES"),
     # where a school stands on mean SES: at the average
-    (r"\b(?:(?:school )?(?:mean|average) )?ses (?:level |value )?(?:that |which )?(?:is|are|equals?|equal to|at|of|sits|lies|falls|"
+    (r"\b(?:(?:school )?(?:mean|average) )?ses (?:level |value )?(?:that |which )?(?:is|are|"
+     r"equals?|equal to|at|of|sits|lies|falls|"
      r"being|matches|the same as|set to|=)(?: (?:at|to|the|its|an?|exactly|equal|all|school|sample|"
      r"about|around|right|held|on|just))* (?:average|grand mean|overall mean|overall average|mean|"
      r"overall|zero|0|typical)(?! (?:ses|school))"
@@ -334,15 +353,16 @@ _LEVELS = [
     (r"\b(?:(?:family|student|individual|own|personal|household|level 1|relative)(?: of)?(?: the)?"
      r" ?)+ses\b", "STUSES"),
     (r"\bses (?:of|for) (?:the |a |each |their |its )?(?:student|family|individual)\b", "STUSES"),
-    # a unit of SES: of schools that are so far apart, else of students
+    # a unit of SES: of students who are so far apart, else of schools, else of students
+    (r"\bstudent ((?:(?!SCHSES|AVGSES)\w+ ){0,10}?)(?:apart|higher|above|more|greater|lower|below|"
+     r"ahead|difference|differs?) (?:\w+ ){0,3}?(?:in|on|of) ses\b",
+     r"student \1difference in STUSES"),
     (r"\bschool (?:(?!student|SCHSES|AVGSES)\w+ ){0,5}?(?:unit|1|one) (?:apart|higher|above|more|"
      r"lower|below|richer)(?: \w+){0,3}? (?:in|on|of) ses\b", "school one unit apart in SCHSES"),
     (rf"\b(?:1|one|a|per|extra|additional|each|every) (?:1 |one |full )?unit (?:{_STEP} )*"
      r"(?:(?:in|of|on|by) )?(?:the |their )?ses\b", "per unit STUSES"),
     (r"\b(?:1|one|a) ses unit\b", "one unit STUSES"),
     (r"\bper ses unit\b", "per unit STUSES"),
-    (rf"\bstudent (?:(?!school j|SCHSES|AVGSES)\w+ ){{0,8}}?{_STEP} (?:\w+ ){{0,3}}?(?:in|on|of) "
-     r"ses\b", "student difference in STUSES"),
 ]  # fmt: skip
 _CENTERING = [
     (r"\b(?:relative to|above|around|from|compared (?:to|with)|than|below|at) "
@@ -356,8 +376,9 @@ _SLOPES = [
      rf"(?:ses |AVGSES |SCHSES )?(?:{_OUT} )*{_LINK}\b", "BSLOPE"),
     (rf"\bSCHSES (?:{_OUT} |mean |and )*{_LINK}\b"
      r"(?! (?:on|in|for|of) (?:the |\w+ )?(?:SLOPE|slope)\b)", "BSLOPE"),
-    (rf"\bschool level (?:effect|{_LINK}) of ses(?: on (?:{_OUT}|mean|the| )*)?\b", "BSLOPE"),
-    (rf"\b(?:slope|gradient|regression)(?: coefficient)?(?: (?:of|for|on|linking|relating))?(?: the| MEAN| {_OUT}"
+    (rf"\bschool level (?:effect|{_LINK}) of ses\b", "BSLOPE"),
+    (rf"\b(?:slope|gradient|regression)(?: coefficient)?(?: (?:of|for|on|linking|"
+     rf"relating))?(?: the| MEAN| {_OUT}"
      rf"| mean| on| school| of)* SCHSES\b", "BSLOPE"),
     (rf"\b(?:within (?:the |a |each )?school )?(?:STUSES|ses|SES) (?:to |and |on |mean )?"
      rf"(?:{_OUT} )*{_LINK}\b", "SLOPE"),
@@ -374,7 +395,8 @@ _SLOPES = [
      r"(?:for|per|with|as|when|associated with|by|between|who|from|of|COND)"
      r"(?: (?!BSLOPE|SLOPE|SCHSES|AVGSES|sector|private|public|how|\.)\w+){0,8}? "
      r"STUSES(?: difference)?\b", "SLOPE"),
-    (r"\b(?:difference|gap|distance|how far apart)(?= (?:(?!BSLOPE|SLOPE|SCHSES|AVGSES|between)\w+ )"
+    (r"\b(?:difference|gap|distance|how far apart)(?= (?:(?!BSLOPE|SLOPE|SCHSES|AVGSES|"
+     r"between)\w+ )"
      r"{0,5}?between (?:(?:two|2|any|a|the) ){0,2}student (?:(?!BSLOPE|SLOPE|SCHSES|AVGSES)\w+ )"
      r"{0,12}?STUSES\b)", "SLOPE"),
     (r"\b(?:STUSES|ses)(?: difference)?(?: \w+){0,2}? (?:matter|relate|affect|predict|translate|"
@@ -386,21 +408,28 @@ _SLOPES = [
     (r"\bslope\b", "SLOPE"),
 ]  # fmt: skip
 _MEANS = [
+    (r"\b(minus|versus|from|compared (?:to|with)) (?:the |its )?(?:predicted|expected|fitted) "
+     r"(?=(?:\w+ )?(?:SLOPE|mean))", r"\1 PREDICTION EXPECTED "),
     (r"\b(?:mean|average|expected|true|predicted|typical|AVERAGE|EXPECTED)(?: (?:within school|"
      r"school|true|of|the|mean|average|expected|value))* (?=SLOPE|BSLOPE)", "EXPECTED "),
     (rf"\b(?:school |true |overall )*(?:mean|average)(?: (?:school|true|of|the|in|level|their|its|"
      rf"on|for|student|predicted|expected))*(?: {_OUT})+\b", "MEAN"),
     (rf"\b{_OUT}(?: {_OUT})* (?:mean|average|level)\b", "MEAN"),
-    (r"\bschool (?:(?:j|true|own|real|underlying|actual|latent|expected|predicted) )*"
-     r"(?:mean|average)\b", "MEAN"),
+    (r"\bschool (?:mean|average)\b", "MEAN"),
+    (r"\bschool( j)?(?: (?:true|own|real|underlying|actual|latent|expected|predicted))*"
+     r" (?:mean|average)\b", r"school\1 MEAN"),
     (r"\b(?:true|real|underlying|latent|EXPECTED) (?:mean|average)\b(?! SLOPE)", "MEAN"),
     (r"\b(?:mean|average)(?= (?:of|for|at|in) (?:the |a |an |each |its )?(?:\w+ )?school\b)",
      "MEAN"),
     (r"\b(?:does|do|performs?|scores?|achieves?|reads?)(?: \w+){0,2} on average\b", "MEAN"),
     (r"\b(?:random )?intercept\b", "MEAN"),
+    (r"\b(their|its|the|school|expected|predicted|EXPECTED|COND|in|have|around) (?:own )?"
+     r"(?:mean|average)\b(?! (?:(?:value|level|of|in|on|the|school|student|family|\w+) ){0,3}?"
+     r"(?:SLOPE|BSLOPE|SCHSES|AVGSES|STUSES|ses)\b)", r"\1 MEAN"),
 ]  # fmt: skip
 _NEGATED = re.compile(
-    r"\b(?:not|rather than|instead of|as opposed to|but not|never)"
+    r"\b(?:not|(?<!private )(?<!private school )(?:rather than|instead of)|as opposed to|but not|"
+    r"never)"
     r"(?: (?:a|an|the|of|for|in|about|to|just|only|their|within|between|at))*"
     r" (?:private|public|SLOPE|BSLOPE|MEAN|variance|difference|deviation|student|SCHSES|STUSES|"
     r"observed MEAN|observed SLOPE|observed|ols SLOPE|ols|sample MEAN|estimated|"
@@ -462,11 +491,13 @@ _FLAGS = {
     r"\b(?:differs?|difference|gap)(?: \w+){0,12}? (?:from|and|to|versus|minus)"
     r"(?: \w+){0,6}? (?:expected|predicted|fitted|expectation|prediction|model|COND)\b|"
     r"\b(?:minus|versus|compared (?:with|to)) (?:(?:the|its|what|one|value|MEAN|SLOPE|you|we|would|"
-    r"that|EXPECTED) )*(?:COND|expected|predicted|gamma\w+)\b|"
+    r"that|EXPECTED) )*(?:COND|expected|predicted|PREDICTION|gamma\w+)\b|"
     rf"\b(?:{_MORE}|{_LESS}|above|below)(?: \w+){{0,8}}? (?:expected|predicted|expect|predict\w*|"
     r"expectation|model)\b|\b(?:above|below|than)(?: \w+){0,4}? COND\b",
-    "difference": r"\b(?:difference|differs?|compares?|comparison|differential|gap|contrast|"
-    r"minus|advantage|disadvantage|premium|penalty|compared|comparing|versus|than|steeper|flatter|exceeds?|"
+    "difference": r"\b(?:how different|lead|(?:relative to|instead of|rather than) (?:the |a )?"
+    r"(?:public|private)|difference|differs?|compares?|comparison|differential|gap|contrast|"
+    r"minus|advantage|disadvantage|premium|penalty|compared|comparing|versus|than|steeper|"
+    r"flatter|exceeds?|"
     rf"{_MORE}|{_LESS})\b|\bpublic(?: school)? to (?:a )?private\b|"
     r"\badd\w*(?: \w+){0,3}? to (?:(?!private)\w+ ){0,6}?public\b|\bhow far apart\b|"
     r"\b(?:above|below|ahead of|behind) (?:that|those|the one|what|the|a)?(?: (?:of|in|for|a|the))*"
@@ -476,7 +507,8 @@ _FLAGS = {
     "change": r"\b(?:change|changes|increase|increases|increasing|decrease|rise|rises|drop|grow|"
     r"grows|per|for (?:each|every|one|a)|unit|associated|association|relat\w+|effect|predicts|"
     r"moderat\w+|depends?|goes up|go up|going up|gain|strengthen\w*|weaken\w*|shift\w*|"
-    r"stronger|weaker|steeper|flatter|as SCHSES|with SCHSES|varies with|BSLOPE|climb\w*|fall\w*|growth|"
+    r"stronger|weaker|steeper|flatter|as SCHSES|with SCHSES|varies with|BSLOPE|climb\w*|"
+    r"fall\w*|growth|"
     r"rate|coefficient|grow\w*|gains|rising|shrink\w*|mov(?:e|es|ing)|higher|gradient|"
     r"slope|link\w*|differ\w*|effect|impact|influence)\b",
     "moved": r"\b(?:change|changes|increase|increases|increasing|decrease|rise|rises|drop|grow|"
@@ -495,7 +527,8 @@ _FLAGS = {
     "within": r"\bwithin (?:a |the |each |one |any )?(?:\w+ )?(?:school)\b",
     "between": r"\b(?:between|among|across|school to)(?: \w+)? school\b|\bbetween school\b|"
     r"\bschool level\b|\blevel 2\b",
-    "contextual": r"\bcontextual\b|\bBSLOPE (?:and|minus|versus|less) (?:the )?(?:EXPECTED )?SLOPE\b|"
+    "contextual": r"\bcontextual\b|\bBSLOPE (?:and|minus|versus|less) (?:the )?(?:EXPECTED "
+    r")?SLOPE\b|"
     r"\bSLOPE (?:and|subtracted from|from) (?:the )?BSLOPE\b|\bbetween (?:slope )?minus within\b|"
     r"\b(?:COND|HOLD)(?: \w+){0,6}? STUSES\b|"
     r"\b(?:over and above|beyond|in addition to)(?: \w+){0,5}? STUSES\b|"
@@ -506,14 +539,20 @@ _FLAGS = {
     r"fixed (?:part|effect)|model|regression line|other variable|explanatory variable)\b",
     "schoolj": r"\b(?:school j|a (?:\w+ )?school|particular|specific|individual school|one school|"
     r"given school|each school|that school|this school|single school|the school|school own|j)\b",
-    "reversed": r"\bpublic(?: school)? minus\b|"
+    "schsesheld": r"\bHOLD (?:for |the |on )*SCHSES\b",
+    "extreme": r"(?<!nor )(?<!neither )\b(?:low|high|lowest|highest|poorest|richest) "
+    r"(?:possible |value of |in )?(?:SCHSES|ses)\b|\bSCHSES (?:is|are) (?:very )?(?:low|high)\b|"
+    r"\b(?:above|below) AVGSES\b(?! (?:or|and))",
+    "reversed": r"\bpublic(?: (?:school|EXPECTED|SLOPE|MEAN|difference|lead)){0,3} minus\b|"
+    r"\bpublic(?: school)? lead over\b|"
     rf"\bpublic(?: \w+){{0,10}}? (?:{_MORE}|{_LESS})(?: \w+){{0,4}}? than"
     r"(?: \w+){0,5}? private\b|"
     rf"\b(?:{_MORE}|{_LESS})(?: (?!private)\w+){{0,8}}? public(?: \w+){{0,10}}? than"
     r"(?: \w+){0,6}? private\b|"
     r"\bpublic(?: \w+){0,2}? (?:compared|relative)(?: \w+){0,4}? private\b|"
     r"\bpublic(?: school)? (?:advantage|premium)\b|\bsubtract\w* (?:the )?private\b|"
-    r"\bfrom private to public\b",
+    r"\bpublic(?: school)?(?: \w+){0,3}? (?:above|ahead of) (?:the )?private\b|"
+    r"\bfrom private(?: school)? to (?:a )?public\b",
     "squared": r"\bvariance\b",
     "sectorheld": r"\bHOLD (?:for |the |both |SCHSES |and |ses )*sector\b|"
     r"\bCOND (?:school )?(?:of |in |from |with )?(?:the )?(?:COND )?sector\b",
@@ -531,8 +570,10 @@ _FLAGS = {
     "studentslope": r"\bSLOPE (?:of|for|from) (?:a |the |one |each )?student\b|\bstudent i\b|"
     r"\bone student to (?:another|the next)\b|\bvar\w+ (?:\w+ ){0,4}?SLOPE (?:between|across) "
     r"(?:the )?student\b(?! (?:of|in|within))",
-    "studentvariance": r"\b(?:distance|deviation|gap|difference|variance|variation|spread|variability) (?:of|in|among|between) "
-    r"(?:the |a |one |each |individual )*student (?:own |actual )?(?:score|achievement|reading|around)"
+    "studentvariance": r"\b(?:distance|deviation|gap|difference|variance|variation|spread|"
+    r"variability) (?:of|in|among|between) "
+    r"(?:the |a |one |each |individual )*student (?:own |actual )?(?:score|achievement|"
+    r"reading|around)"
     r"\b",
     "causal": r"(?<!not )(?<!necessarily )\bcaus\w+\b",
     "studentlevel": r"\b(?:between|among|across|of|for) (?:the |individual )?student\b|"
