@@ -563,6 +563,9 @@ def complete_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int], in
     return frame[~rows], counts, int(rows.sum())
 
 
+_LARGEST = 1e120  # products of two such sums are still finite
+
+
 def check_columns(frame: pd.DataFrame, parsed: ParsedFormula) -> None:
     """Refuse infinite values, dates, and text where numbers are needed, naming the column."""
     for name in parsed.variables:
@@ -583,6 +586,11 @@ def _check_column(column: pd.Series, parsed: ParsedFormula) -> None:
                 f"Column {name!r} holds {infinite.sum()} infinite value"
                 f"{'s' if infinite.sum() > 1 else ''}, the first in row "
                 f"{column.index[infinite.argmax()]!r}: correct or remove them."
+            )
+        if np.abs(column.to_numpy(dtype=float)).max(initial=0.0) > _LARGEST:
+            raise MLMError(
+                f"Column {name!r} holds a number beyond {_LARGEST:g}, whose square no computer "
+                "holds: correct it, or divide the column by a large number."
             )
         return
     if pd.api.types.is_datetime64_any_dtype(column):
