@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -223,15 +224,7 @@ def one_sample(study: Study, stream: Sequence[int]) -> tuple[float, float, float
 def fit_sample(study: Study, stream: Sequence[int]) -> MLMFit | None:
     """Draw one sample of a study and fit it; None when it cannot be fitted."""
     x, w, y, codes = draw_sample(study, np.random.default_rng(list(stream)))
-    columns = np.column_stack([np.ones_like(x), x, w, x * w])
-    design = replace(
-        _template(),
-        x=columns,
-        z=columns[:, :2].copy(),
-        y=y,
-        codes=codes,
-        labels=np.arange(study.groups),
-    )
+    design = drawn_design(x, w, y, codes, study.groups)
     try:
         return fit_moments(moments_of(design), design, reml=True)
     except MLMError:
@@ -266,22 +259,29 @@ def _sizes(study: Study, rng: np.random.Generator) -> NDArray[np.int64]:
     return np.maximum(np.rint(drawn), 2).astype(np.int64)
 
 
-_DESIGN: list[Design] = []
-
-
+@lru_cache(maxsize=1)
 def _template() -> Design:
     """The design of the formula, read once from a few made-up rows."""
-    if not _DESIGN:
-        rows = pd.DataFrame(
-            {
-                "school": np.repeat(np.arange(4), 3),
-                "w": np.repeat([0.0, 1.0, 0.0, 1.0], 3),
-                "x": np.tile([-1.0, 0.0, 1.0], 4),
-                "y": np.arange(12.0) ** 1.5,
-            }
-        )
-        _DESIGN.append(build_design(parse_formula(FORMULA), rows))
-    return _DESIGN[0]
+    rows = pd.DataFrame(
+        {
+            "school": np.repeat(np.arange(4), 3),
+            "w": np.repeat([0.0, 1.0, 0.0, 1.0], 3),
+            "x": np.tile([-1.0, 0.0, 1.0], 4),
+            "y": np.arange(12.0) ** 1.5,
+        }
+    )
+    return build_design(parse_formula(FORMULA), rows)
+
+
+def drawn_design(x: Array, w: Array, y: Array, codes: NDArray[np.intp], groups: int) -> Design:
+    """The design of a drawn sample: its columns in the place of the template's, so that neither
+    the formula nor pandas costs time in a simulation. Every group must have rows."""
+    columns = np.column_stack([np.ones_like(x), x, w, x * w])
+    z, labels = columns[:, :2].copy(), np.arange(groups)
+    design = replace(_template(), x=columns, z=z, y=y, codes=codes, labels=labels)
+    # who is who in the model does not depend on the draw
+    design.__dict__["structure"] = _template().structure
+    return design
 
 
 def _summary(study: Study, draws: pd.DataFrame, alpha: float) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import mlm_helpers as mlm
-from mlm_helpers import probing, residuals
+from mlm_helpers import planning, probing, residuals
 from mlm_helpers.errors import MLMError
 from mlm_helpers.explorers import centering as ce
 from mlm_helpers.explorers import cross_level as cl
@@ -183,7 +183,7 @@ def test_the_lean_fit_is_the_ordinary_fit() -> None:
     drawn = refit.draw_class(STATE, 3)
     lean = refit.fit_class(drawn)
     data = pd.DataFrame({"y": drawn.y, "x": drawn.x, "w": drawn.w, "school": drawn.codes})
-    full = mlm.fit_mlm(refit.FORMULA, data)
+    full = mlm.fit_mlm(planning.FORMULA, data)
     assert lean.criterion == pytest.approx(full.criterion, abs=1e-8)
     np.testing.assert_allclose(lean.fixed_effects, full.fixed_effects, rtol=1e-6)
     np.testing.assert_allclose(lean.T, full.T, atol=1e-7)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,12 +18,11 @@ from numpy.typing import NDArray
 
 from mlm_helpers.explorers.cross_level import covariance
 from mlm_helpers.fit import MLMFit, moments_of, semi_cholesky
-from mlm_helpers.formula import Design, build_design, parse_formula
 from mlm_helpers.inference import p_of_t, satterthwaite, t_quantile
+from mlm_helpers.planning import drawn_design
 
 Array = NDArray[np.float64]
 
-FORMULA = "y ~ 1 + x + w + x:w + (1 + x | school)"
 ROLES = ("gamma00", "gamma10", "gamma01", "gamma11")  # in the order of the columns
 LEVEL = 0.95
 
@@ -83,30 +81,10 @@ def _deviates(seed: int | tuple[int, ...], schools: int, n: int) -> tuple[Array,
     return z, x, e
 
 
-@lru_cache(maxsize=1)
-def _template() -> Design:
-    """The design of the formula, read once from a few made-up rows."""
-    rows = pd.DataFrame(
-        {
-            "school": np.repeat(np.arange(4), 3),
-            "w": np.repeat([0.0, 1.0, 0.0, 1.0], 3),
-            "x": np.tile([-1.0, 0.0, 1.0], 4),
-            "y": np.arange(12.0) ** 1.5,
-        }
-    )
-    return build_design(parse_formula(FORMULA), rows)
-
-
 def fit_class(drawn: Drawn) -> MLMFit:
-    """Fit a class by REML: its columns in the place of the template's, no formula, no pandas."""
-    one = np.ones_like(drawn.x)
-    x = np.column_stack([one, drawn.x, drawn.w, drawn.x * drawn.w])
-    labels = np.arange(int(drawn.codes[-1]) + 1)
-    design = replace(
-        _template(), x=x, z=x[:, :2].copy(), y=drawn.y, codes=drawn.codes, labels=labels
-    )
-    # who is who in the model does not depend on the draw
-    design.__dict__["structure"] = _template().structure
+    """Fit a class by REML."""
+    schools = int(drawn.codes[-1]) + 1
+    design = drawn_design(drawn.x, drawn.w, drawn.y, drawn.codes, schools)
     return MLMFit(moments_of(design), design, reml=True)
 
 
