@@ -665,19 +665,18 @@ def _values(matrix: ModelMatrix, parsed: ParsedFormula) -> Array:
     return values
 
 
-def check_rank(x: Array, columns: tuple[str, ...]) -> None:
-    """Refuse a fixed part in which one column is a combination of others, naming it.
+def gram_check(gram: Array, columns: tuple[str, ...]) -> None:
+    """Refuse columns of which one is a combination of others, naming it and them.
+
+    Parameters
+    ----------
+    gram : (p, p) cross-products of the (shifted) columns
 
     Raises
     ------
     MLMError
         With the redundant column and the columns it can be written in.
     """
-    gram_check(x.T @ x, columns)
-
-
-def gram_check(gram: Array, columns: tuple[str, ...]) -> None:
-    """The rank check on a cross-product matrix of shifted columns (p, p)."""
     size = np.sqrt(np.diag(gram))
     for k, name in enumerate(columns):
         if not size[k] > 0:

@@ -18,7 +18,7 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from mlm_helpers.authoring.lecture import TEMPLATES, Cell, Context, Raw, tex
+from mlm_helpers.authoring.lecture import TEMPLATES, Cell, Context, Raw, blocks, tex
 from mlm_helpers.vocabulary import join_words
 
 if TYPE_CHECKING:
@@ -82,17 +82,9 @@ class Piece:
 
 
 def _pieces(template: str) -> Iterator[Piece]:
-    head: tuple[list[str], int] | None = None
-    body: list[str] = []
-    for number, line in enumerate([*template.splitlines(), "%% end"], start=1):
-        if not line.startswith("%% "):
-            body.append(line)
-            continue
-        if head is not None:
-            (kind, name, *rest), at = head
-            conditions = tuple(w.removeprefix("if=") for w in rest)
-            yield Piece(kind, name, conditions, "\n".join(body).strip("\n"), at)
-        head, body = (line.split()[1:], number), []
+    for (kind, name, *rest), line, text in blocks(template):
+        conditions = tuple(w.removeprefix("if=") for w in rest)
+        yield Piece(kind, name, conditions, text, line)
 
 
 def _cell(piece: Piece, context: HandoutContext, tags: tuple[str, ...] = ()) -> NotebookNode:

@@ -102,7 +102,8 @@ def build_lecture(lesson: Lesson) -> NotebookNode:
 
     context = Context(lesson)
     cells, number, within = [], 0, 0
-    for cell in _cells((TEMPLATES / f"{LECTURE}.md.j2").read_text(encoding="utf-8")):
+    template = (TEMPLATES / f"{LECTURE}.md.j2").read_text(encoding="utf-8")
+    for cell in (_cell(*block) for block in blocks(template)):
         if not all(context.flags[name] for name in cell.conditions):
             continue
         if cell.slide == "slide":
@@ -153,7 +154,8 @@ class Cell:
     line: int
 
 
-def _cells(template: str) -> Iterator[Cell]:
+def blocks(template: str) -> Iterator[tuple[list[str], int, str]]:
+    """The blocks of a template: the words after ``%%``, the line they stand in, and the text."""
     head: tuple[list[str], int] | None = None
     body: list[str] = []
     for number, line in enumerate([*template.splitlines(), "%% end"], start=1):
@@ -161,7 +163,7 @@ def _cells(template: str) -> Iterator[Cell]:
             body.append(line)
             continue
         if head is not None:
-            yield _cell(*head, "\n".join(body).strip("\n"))
+            yield *head, "\n".join(body).strip("\n")
         head, body = (line.split()[1:], number), []
 
 

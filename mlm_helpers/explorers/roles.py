@@ -21,7 +21,6 @@ from mlm_helpers.vocabulary import Vocabulary, words_for
 
 Array = NDArray[np.float64]
 
-EX1_MODEL1 = "g1rscore ~ 1 + famsesc + (1 + famsesc | schid)"
 EX1_MODEL2 = "g1rscore ~ 1 + famsesc + sector + sector * famsesc + (1 + famsesc | schid)"
 EX1_MODEL3 = (
     "g1rscore ~ 1 + sector + schsesgdm + famsesc + sector * famsesc + schsesgdm * famsesc"
