@@ -9,44 +9,44 @@ import importlib
 from typing import Any
 
 _WHERE = {
-    "load_dataset": "datasets",
-    "codebook": "datasets",
-    "group_mean": "centering",
-    "center_within": "centering",
-    "center_grand": "centering",
-    "fit_mlm": "fit",
-    "MLMFit": "fit",
-    "compare": "inference",
-    "power": "planning",
-    "approximate_power": "planning",
-    "with_centering": "chunks",
-    "ols_by_group": "residuals",
-    "reliabilities": "residuals",
-    "eb_table": "residuals",
-    "eb_by": "residuals",
-    "icc": "variance",
-    "variance_explained": "variance",
-    "variance_decomposition": "variance",
-    "r2": "variance",
-    "simple_slopes": "probing",
-    "simple_intercepts": "probing",
-    "johnson_neyman": "probing",
-    "JohnsonNeyman": "probing",
-    "prediction_grid": "probing",
-    "contextual_effect": "probing",
-    "write_up": "tables",
-    "read_data": "inspection",
-    "inspect_data": "inspection",
-    "messy_example": "inspection",
-    "Vocabulary": "vocabulary",
-    "load_vocabulary": "vocabulary",
-    "define": "wording",
-    "definitions": "wording",
-    "say": "wording",
-    "plain": "wording",
-    "exercise": "checks",
-    "NotYet": "checks",
-    "open_lesson": "authoring.lesson_files",
+    "load_dataset": "data.datasets",
+    "codebook": "data.datasets",
+    "group_mean": "data.centering",
+    "center_within": "data.centering",
+    "center_grand": "data.centering",
+    "fit_mlm": "engine.fit",
+    "MLMFit": "engine.fit",
+    "compare": "engine.inference",
+    "power": "interpret.planning",
+    "approximate_power": "interpret.planning",
+    "with_centering": "engine.chunks",
+    "ols_by_group": "interpret.residuals",
+    "reliabilities": "interpret.residuals",
+    "eb_table": "interpret.residuals",
+    "eb_by": "interpret.residuals",
+    "icc": "interpret.variance",
+    "variance_explained": "interpret.variance",
+    "variance_decomposition": "interpret.variance",
+    "r2": "interpret.variance",
+    "simple_slopes": "interpret.probing",
+    "simple_intercepts": "interpret.probing",
+    "johnson_neyman": "interpret.probing",
+    "JohnsonNeyman": "interpret.probing",
+    "prediction_grid": "interpret.probing",
+    "contextual_effect": "interpret.probing",
+    "write_up": "report.paper",
+    "read_data": "data.inspection",
+    "inspect_data": "data.inspection",
+    "messy_example": "data.inspection",
+    "Vocabulary": "words.vocabulary",
+    "load_vocabulary": "words.vocabulary",
+    "define": "words.wording",
+    "definitions": "words.wording",
+    "say": "words.wording",
+    "plain": "words.wording",
+    "exercise": "exercises",
+    "NotYet": "exercises",
+    "open_lesson": "lesson.files",
     "explore_cross_level": "explorers.cross_level_view",
     "explore_centering": "explorers.centering_view",
     "explore_shrinkage": "explorers.shrinkage_view",
@@ -54,7 +54,13 @@ _WHERE = {
     "explore_probing": "explorers.probe_view",
 }
 # Reached as mlm.equations.level1(...): one name for many functions of a kind.
-_MODULES = ("equations", "wording", "vocabulary", "plots", "show")
+_MODULES = {
+    "equations": "words.equations",
+    "wording": "words.wording",
+    "vocabulary": "words.vocabulary",
+    "plots": "plots",
+    "show": "report.cells",
+}
 
 __version__ = "1.0.0"
 __all__ = ["__version__", *_WHERE]
@@ -66,7 +72,7 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{_MODULES[name]}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -25,18 +25,18 @@ from mlm_helpers.authoring.handouts import (
     walkthrough_notebook,
 )
 from mlm_helpers.authoring.lecture import build_lecture
-from mlm_helpers.authoring.lesson_files import (
+from mlm_helpers.authoring.marking.mark import Marker
+from mlm_helpers.authoring.marking.runner import Limits
+from mlm_helpers.authoring.notebooks import sources
+from mlm_helpers.errors import MLMError
+from mlm_helpers.exercises import exercise
+from mlm_helpers.exercises.judging.plain import to_plain
+from mlm_helpers.lesson.files import (
     lesson_problems,
     open_lesson,
     read_lesson,
     shipped_lessons,
 )
-from mlm_helpers.authoring.mark import Marker
-from mlm_helpers.authoring.notebooks import sources
-from mlm_helpers.authoring.runner import Limits
-from mlm_helpers.checks import exercise
-from mlm_helpers.checks.plain import to_plain
-from mlm_helpers.errors import MLMError
 from tools.run_notebooks import problems
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.pandas import column, data_frames, range_indexes
 
 import mlm_helpers as mlm
-from mlm_helpers.centering import is_group_level
+from mlm_helpers.data.centering import is_group_level
 from mlm_helpers.errors import MLMError
 
 

@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlm_helpers.checks import NotYet, exercise
-from mlm_helpers.checks.cells import answers_assigned
-from mlm_helpers.checks.ideas import TextQuestion
-from mlm_helpers.checks.misconceptions import TITLES
-from mlm_helpers.checks.plain import Plain, to_plain
-from mlm_helpers.checks.questions import ChoiceQuestion, MatchQuestion, NumberQuestion, Wrong
-from mlm_helpers.checks.session import PARTS
-from mlm_helpers.checks.typed import Unreadable, read_number
 from mlm_helpers.errors import MLMError
+from mlm_helpers.exercises import NotYet, exercise
+from mlm_helpers.exercises.cells import answers_assigned
+from mlm_helpers.exercises.judging.ideas import TextQuestion
+from mlm_helpers.exercises.judging.plain import Plain, to_plain
+from mlm_helpers.exercises.judging.typed import Unreadable, read_number
+from mlm_helpers.exercises.misconceptions import TITLES
+from mlm_helpers.exercises.questions import ChoiceQuestion, MatchQuestion, NumberQuestion, Wrong
+from mlm_helpers.exercises.session import PARTS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXERCISES = {part: exercise(part) for part in PARTS}
@@ -385,7 +385,7 @@ def test_the_check_points_at_an_answer_cell_that_crashed():
 def test_questions_do_not_need_the_lectures_numbers():
     """The keys follow the data: with scores doubled, the right answers double."""
     import mlm_helpers as mlm
-    from mlm_helpers.checks.study import lecture_study
+    from mlm_helpers.exercises.study import lecture_study
 
     ex1 = mlm.load_dataset("ex1")
     doubled = exercise("part2", lecture_study(ex1.assign(g1rscore=2 * ex1["g1rscore"])))
@@ -396,7 +396,7 @@ def test_questions_do_not_need_the_lectures_numbers():
 
 def test_a_study_of_another_shape_is_refused():
     import mlm_helpers as mlm
-    from mlm_helpers.checks.study import Study
+    from mlm_helpers.exercises.study import Study
 
     fit = mlm.fit_mlm("mathach ~ 1 + ses + (1 + ses | school)", mlm.load_dataset("hsb82"))
     with pytest.raises(MLMError, match="Model 3"):
@@ -405,7 +405,7 @@ def test_a_study_of_another_shape_is_refused():
 
 def test_high_school_and_beyond_has_its_own_words():
     import mlm_helpers as mlm
-    from mlm_helpers.checks.study import Study
+    from mlm_helpers.exercises.study import Study
 
     hsb = mlm.load_dataset("hsb82")
     hsb["cses"] = mlm.center_within(hsb, "ses", "school")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mlm_helpers.checks import exercise
-from mlm_helpers.checks.ideas import RULES, judge_text, plain_language_rules
-from mlm_helpers.checks.misconceptions import TITLES
-from mlm_helpers.checks.part1 import PARAMETERS
-from mlm_helpers.checks.study import Words
+from mlm_helpers.exercises import exercise
+from mlm_helpers.exercises.judging.ideas import RULES, judge_text, plain_language_rules
+from mlm_helpers.exercises.misconceptions import TITLES
+from mlm_helpers.exercises.part1 import PARAMETERS
+from mlm_helpers.exercises.study import Words
 
 TABLES = sorted(Path(__file__).parent.glob("free_text_phrasings*.csv"))
 WORDS = Words(
@@ -137,7 +137,7 @@ def test_word_salad_does_not_pass(parameter, text):
 
 
 def test_the_rules_only_use_flags_that_exist_and_misconceptions_that_have_a_title():
-    from mlm_helpers.checks.language import _FLAGS
+    from mlm_helpers.exercises.judging.language import _FLAGS
 
     known = set(_FLAGS)
     for rules in RULES.values():

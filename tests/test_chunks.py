@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import mlm_helpers as mlm
-from mlm_helpers.chunks import group_means, with_centering
+from mlm_helpers.engine.chunks import group_means, with_centering
 from mlm_helpers.errors import MLMError
 
 M3 = "mathach ~ meanses * cses + sector * cses + (1 + cses | school)"
@@ -79,7 +79,7 @@ def test_chunks_merged_again_and_again(
     hsb: pd.DataFrame, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with millions of groups: merges in between, first with new groups, then without."""
-    monkeypatch.setattr("mlm_helpers.chunks._TOGETHER", 40)
+    monkeypatch.setattr("mlm_helpers.engine.chunks._TOGETHER", 40)
     holed = hsb.copy()
     holed.iloc[1300:2000, holed.columns.get_loc("cses")] = np.nan
     for frame in (holed, holed.assign(school=holed["school"].map("school {}".format))):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import mlm_helpers as mlm
-from mlm_helpers import datasets
+from mlm_helpers.data import datasets
 from mlm_helpers.errors import MLMError
 
 FOLDER = Path(datasets.__file__).parent

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlm_helpers.datasets import eclsk
-from mlm_helpers.datasets.fixed_width import Field, parse_dictionary, read_fixed_width
+from mlm_helpers.authoring.eclsk import build as eclsk
+from mlm_helpers.authoring.eclsk.fixed_width import Field, parse_dictionary, read_fixed_width
 from mlm_helpers.errors import MLMError
 
 # name: (line, first column, width, format). Three lines per child, as the real file has 27; the
@@ -336,7 +336,7 @@ def test_the_table_is_written_on_request_only(folder, tmp_path, capsys):
 
 
 def test_it_runs_as_a_module(folder):
-    command = [sys.executable, "-m", "mlm_helpers.datasets.eclsk", str(folder)]
+    command = [sys.executable, "-m", "mlm_helpers.authoring.eclsk.build", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     assert "these data" in done.stdout

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlm_helpers import equations as eq
+from mlm_helpers.engine.structure import VariableInfo, build_structure
 from mlm_helpers.errors import MLMError
-from mlm_helpers.structure import VariableInfo, build_structure
-from mlm_helpers.vocabulary import load_vocabulary
+from mlm_helpers.words import equations as eq
+from mlm_helpers.words.vocabulary import load_vocabulary
 
 VARIABLES = [
     VariableInfo("g1rscore", 1),
@@ -250,7 +250,7 @@ def test_unknown_symbols_are_refused():
 
 
 def test_a_fit_fills_in_all_its_estimates():
-    from mlm_helpers.fit import fit_mlm
+    from mlm_helpers.engine.fit import fit_mlm
 
     rng = np.random.default_rng(5)
     g = np.repeat(np.arange(20), 8)

@@ -21,8 +21,8 @@ import pandas as pd
 import pytest
 
 import mlm_helpers as mlm
-from mlm_helpers import datasets
-from mlm_helpers.rformat import r_format, r_pvalues
+from mlm_helpers.data import datasets
+from mlm_helpers.engine.rformat import r_format, r_pvalues
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "tests" / "reference"

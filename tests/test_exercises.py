@@ -14,11 +14,11 @@ import pytest
 
 from mlm_helpers.authoring.__main__ import COMMANDS, main
 from mlm_helpers.authoring.build import pairs, stub, student_notebook, tags, text_of
-from mlm_helpers.checks import exercise
-from mlm_helpers.checks.cells import answers_assigned
-from mlm_helpers.checks.questions import ChoiceQuestion, NumberQuestion
-from mlm_helpers.checks.session import PARTS, label
 from mlm_helpers.errors import MLMError
+from mlm_helpers.exercises import exercise
+from mlm_helpers.exercises.cells import answers_assigned
+from mlm_helpers.exercises.questions import ChoiceQuestion, NumberQuestion
+from mlm_helpers.exercises.session import PARTS, label
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "exercises"

@@ -19,7 +19,6 @@ import pandas as pd
 import pytest
 
 import mlm_helpers as mlm
-from mlm_helpers import planning, probing, residuals
 from mlm_helpers.errors import MLMError
 from mlm_helpers.explorers import centering as ce
 from mlm_helpers.explorers import cross_level as cl
@@ -28,6 +27,7 @@ from mlm_helpers.explorers import shrinkage as sh
 from mlm_helpers.explorers.base import Explorer
 from mlm_helpers.explorers.controls import Slider, clean_step, positive, ranged
 from mlm_helpers.explorers.stage import encode_png
+from mlm_helpers.interpret import planning, probing, residuals
 
 M2 = "mathach ~ 1 + cses + sector + sector * cses + (1 + cses | school)"
 M3 = (

@@ -78,7 +78,7 @@ def test_nothing_is_written_into_the_package_or_the_folder(tmp_path: Path) -> No
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     program = (
-        f"{FIRST_FIT}; from mlm_helpers.plots import plot_eb, alt_text; "
+        f"{FIRST_FIT}; from mlm_helpers.report.plots import plot_eb, alt_text; "
         "print(alt_text(plot_eb(mlm.eb_table(f))))"
     )
     try:
@@ -94,7 +94,7 @@ def test_nothing_is_written_into_the_package_or_the_folder(tmp_path: Path) -> No
 def test_a_corrupted_data_file_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(PACKAGE, folder / "mlm_helpers", ignore=shutil.ignore_patterns("__pycache__"))
-    data = folder / "mlm_helpers" / "datasets" / "hsb82.csv"
+    data = folder / "mlm_helpers" / "data" / "datasets" / "hsb82.csv"
     whole = data.read_bytes()
     data.write_bytes(whole[: len(whole) // 2])
     done = python(

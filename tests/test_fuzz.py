@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mlm_helpers.engine.fit import fit_mlm
+from mlm_helpers.engine.formula import parse_formula
 from mlm_helpers.errors import MLMError
-from mlm_helpers.fit import fit_mlm
-from mlm_helpers.formula import parse_formula
 
 # FUZZ=20000 python -m pytest tests/test_fuzz.py looks longer, elsewhere each time
 LONG = int(os.environ.get("FUZZ", "0"))

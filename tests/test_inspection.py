@@ -12,8 +12,8 @@ import pyreadstat
 import pytest
 
 import mlm_helpers as mlm
+from mlm_helpers.data.inspection import Inspection, inspect_data, messy_example, read_data
 from mlm_helpers.errors import MLMError
-from mlm_helpers.inspection import Inspection, inspect_data, messy_example, read_data
 
 
 def clean(groups: int = 30, size: int = 12, seed: int = 1) -> pd.DataFrame:

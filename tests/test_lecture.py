@@ -20,7 +20,7 @@ import pytest
 import mlm_helpers as mlm
 from mlm_helpers.authoring import lecture as lec
 from mlm_helpers.errors import MLMError
-from mlm_helpers.vocabulary import Vocabulary
+from mlm_helpers.words.vocabulary import Vocabulary
 from tools.run_notebooks import LONGEST_CELL, ROOT, execute, normalise, problems
 
 COMMITTED = ROOT / "lectures" / lec.NOTEBOOK
@@ -257,7 +257,7 @@ def test_the_lecture_on_other_data_runs(tmp_path):
     """In a kernel, to the end, and in the form of a committed notebook."""
     lesson = clinic_lesson()
     lesson.data.to_pickle(tmp_path / "clinics.pkl")
-    loading = "import pandas as pd\nfrom mlm_helpers.vocabulary import Vocabulary\n"
+    loading = "import pandas as pd\nfrom mlm_helpers.words.vocabulary import Vocabulary\n"
     loading += f"words = Vocabulary.from_mapping({CLINIC_WORDS!r})\n" + lesson.loading
     notebook = lec.build_lecture(replace(lesson, loading=loading, words="words"))
     execute(notebook, tmp_path)

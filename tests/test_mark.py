@@ -12,14 +12,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mlm_helpers.authoring import mark as mark_module
 from mlm_helpers.authoring.build import tags
-from mlm_helpers.authoring.mark import Marked, Marker, pages_folder
-from mlm_helpers.authoring.report import write_reports
-from mlm_helpers.authoring.runner import Limits
-from mlm_helpers.authoring.submissions import pristine_notebooks
-from mlm_helpers.checks import exercise
-from mlm_helpers.checks.misconceptions import title
+from mlm_helpers.authoring.marking import mark as mark_module
+from mlm_helpers.authoring.marking.mark import Marked, Marker, pages_folder
+from mlm_helpers.authoring.marking.report import write_reports
+from mlm_helpers.authoring.marking.runner import Limits
+from mlm_helpers.authoring.marking.submissions import pristine_notebooks
+from mlm_helpers.exercises import exercise
+from mlm_helpers.exercises.misconceptions import title
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "exercises"
@@ -110,7 +110,7 @@ def notebooks(outside: Path) -> dict[str, nbformat.NotebookNode]:
     out["duplicated_id"] = twice
 
     out["redefined"] = answered(
-        q1="class NotYet(Exception): pass\nimport mlm_helpers.checks as c\n"
+        q1="class NotYet(Exception): pass\nimport mlm_helpers.exercises as c\n"
         "c.NotYet = NotYet\nex.check = lambda *a: 'right'\n"
         "check = lambda *a: True\nanswer_q1 = 1.0"
     )
@@ -135,7 +135,7 @@ def notebooks(outside: Path) -> dict[str, nbformat.NotebookNode]:
     )
     out["keys_read"] = answered(
         q1="import mlm_helpers as mlm\nanswer_q1 = mlm.exercise('part2').question('q1').right",
-        q2="from mlm_helpers.checks import part2\nanswer_q2 = part2.questions",
+        q2="from mlm_helpers.exercises import part2\nanswer_q2 = part2.questions",
         q5=right5,
     )
     out["exits"] = answered(q1="import os\nos._exit(0)", q2="exit()", q5=right5)
@@ -449,7 +449,7 @@ def test_the_command_marks_a_folder(tmp_path):
 
 
 def test_which_exercise_is_told_by_cells_metadata_or_name(tmp_path):
-    from mlm_helpers.authoring.submissions import read_submission
+    from mlm_helpers.authoring.marking.submissions import read_submission
 
     known = pristine_notebooks(FOLDER)
     by_cells = pristine()

@@ -10,7 +10,7 @@ import pytest
 
 import mlm_helpers as mlm
 from mlm_helpers.errors import MLMError
-from mlm_helpers.planning import Study, approximate_power, draw_sample, fit_sample
+from mlm_helpers.interpret.planning import Study, approximate_power, draw_sample, fit_sample
 
 T = [[1.0, 0.1], [0.1, 0.3]]
 DESIGN = {"groups": 40, "size": 10, "gamma11": 0.5, "T": T, "sigma2": 4.0}

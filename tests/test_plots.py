@@ -22,8 +22,8 @@ from matplotlib.text import Text
 from PIL import Image
 
 import mlm_helpers as mlm
-from mlm_helpers import plots
 from mlm_helpers.errors import MLMError
+from mlm_helpers.report import plots
 
 
 @cache

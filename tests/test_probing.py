@@ -206,7 +206,7 @@ def test_bounds_with_satterthwaite_against_r() -> None:
 
 
 def test_search_finds_what_the_quadratic_gives() -> None:
-    from mlm_helpers.probing import _Line, _Probe
+    from mlm_helpers.interpret.probing import _Line, _Probe
 
     for sector in (0, 1):
         line = _Line.through(_Probe(model(M3)), "cses", "meanses", {"sector": sector}, -1.2, 0.8)

@@ -150,7 +150,7 @@ def imports_at_the_top():
 
 def test_modules_import_in_one_direction():
     order = list(TopologicalSorter(imports_at_the_top()).static_order())
-    assert order.index("mlm_helpers.errors") < order.index("mlm_helpers.centering")
+    assert order.index("mlm_helpers.errors") < order.index("mlm_helpers.data.centering")
 
 
 def test_computing_does_not_need_the_views():
@@ -162,8 +162,8 @@ def test_computing_does_not_need_the_views():
             reached(other, seen)
         return seen
 
-    views = {"mlm_helpers.plots", "mlm_helpers.explorers"}
-    for name in ("datasets", "centering", "fit", "inference"):
+    views = {"mlm_helpers.report.plots", "mlm_helpers.explorers"}
+    for name in ("data.datasets", "data.centering", "engine.fit", "engine.inference"):
         assert not views & reached(f"mlm_helpers.{name}", set()), name
 
 

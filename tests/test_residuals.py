@@ -11,7 +11,7 @@ from reference import HERE, data, fit
 
 import mlm_helpers as mlm
 from mlm_helpers.errors import MLMError
-from mlm_helpers.residuals import level2_values
+from mlm_helpers.interpret.residuals import level2_values
 
 R = json.loads((HERE / "values" / "probing.json").read_text(encoding="utf-8"))
 M1 = fit("hsb_m1")

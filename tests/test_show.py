@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import mlm_helpers as mlm
-from mlm_helpers import show
 from mlm_helpers.errors import MLMError
+from mlm_helpers.report import cells as show
 
 MODEL = "mathach ~ 1 + {}cses + sector * cses + (1 + cses | school)"
 

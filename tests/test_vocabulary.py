@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlm_helpers.engine.structure import VariableInfo, build_structure
 from mlm_helpers.errors import MLMError
-from mlm_helpers.structure import VariableInfo, build_structure
-from mlm_helpers.vocabulary import (
+from mlm_helpers.words.vocabulary import (
     Vocabulary,
     canonical_symbol,
     escape_markdown,

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlm_helpers.datasets import load_dataset
+from mlm_helpers.data.datasets import load_dataset
+from mlm_helpers.engine.fit import fit_mlm
+from mlm_helpers.engine.structure import VariableInfo, build_structure
 from mlm_helpers.errors import MLMError
-from mlm_helpers.fit import fit_mlm
-from mlm_helpers.structure import VariableInfo, build_structure
-from mlm_helpers.vocabulary import Vocabulary, load_vocabulary
-from mlm_helpers.wording import (
+from mlm_helpers.words.vocabulary import Vocabulary, load_vocabulary
+from mlm_helpers.words.wording import (
     decimals_for,
     define,
     definitions,

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 import mlm_helpers as mlm
+from mlm_helpers.engine.fit import MLMFit
 from mlm_helpers.errors import MLMError
-from mlm_helpers.fit import MLMFit
-from mlm_helpers.tables import FORMATS, WriteUp, write_up
+from mlm_helpers.report.paper import FORMATS, WriteUp, write_up
 
 M3 = "mathach ~ 1 + sector + meanses + cses + sector * cses + meanses * cses + (1 + cses | school)"
 

@@ -19,7 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlm_helpers.authoring.lesson_files import (
+from mlm_helpers.errors import MLMError
+from mlm_helpers.lesson.files import (
     LESSON_FILE,
     CourseLesson,
     lesson_path,
@@ -27,8 +28,7 @@ from mlm_helpers.authoring.lesson_files import (
     lesson_sources,
     open_lesson,
 )
-from mlm_helpers.errors import MLMError
-from mlm_helpers.vocabulary import escape_markdown
+from mlm_helpers.words.vocabulary import escape_markdown
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

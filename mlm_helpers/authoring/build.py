@@ -21,8 +21,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from mlm_helpers.checks.cells import answers_assigned
 from mlm_helpers.errors import MLMError
+from mlm_helpers.exercises.cells import answers_assigned
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,14 +19,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mlm_helpers.authoring.lecture import TEMPLATES, Cell, Context, Raw, blocks, tex
-from mlm_helpers.vocabulary import join_words
+from mlm_helpers.words.vocabulary import join_words
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from mlm_helpers.authoring.lesson_files import CourseLesson
-    from mlm_helpers.checks.questions import Question
-    from mlm_helpers.checks.study import Study
+    from mlm_helpers.exercises.questions import Question
+    from mlm_helpers.exercises.study import Study
+    from mlm_helpers.lesson.files import CourseLesson
 
 EXERCISES = {
     "part1": "part1_define_the_parameters.ipynb",
@@ -145,7 +145,7 @@ class HandoutContext(Context):
         return {**out, **self._exercise_names()} if self.two else out
 
     def _handout_names(self) -> dict[str, Any]:
-        from mlm_helpers.variance import icc
+        from mlm_helpers.interpret.variance import icc
 
         sizes = self.lesson.data.groupby(self.v.group_column, observed=True).size()
         return {
@@ -161,19 +161,19 @@ class HandoutContext(Context):
     @cached_property
     def study(self) -> Study:
         """What the exercises are computed from."""
-        from mlm_helpers.checks.study import Study
+        from mlm_helpers.exercises.study import Study
 
         return Study(self.fit("m3"), self.lesson.vocabulary)
 
     @cached_property
     def questions(self) -> dict[str, dict[str, Question]]:
         """All questions of the parts on the lesson's own data."""
-        from mlm_helpers.checks import exercise
+        from mlm_helpers.exercises import exercise
 
         return {p: exercise(p, self.study).questions for p in ("part1", "part2", "part4")}
 
     def _exercise_names(self) -> dict[str, Any]:
-        from mlm_helpers.wording import versus
+        from mlm_helpers.words.wording import versus
 
         unread = [s for s in self.definitions if not self.reads(s)]
         right = {
@@ -214,7 +214,7 @@ class HandoutContext(Context):
         )
 
     def _letters(self) -> tuple[str, str]:
-        from mlm_helpers.checks.part1 import PARAMETERS, lettering
+        from mlm_helpers.exercises.part1 import PARAMETERS, lettering
 
         pairs = [f'{p}="{lettering()[p]}"' for p in PARAMETERS]
         half = len(pairs) // 2
@@ -233,7 +233,7 @@ class HandoutContext(Context):
     @cached_property
     def said(self) -> dict[str, Any]:
         """A short right answer to each question that wants a sentence, in two pieces if long."""
-        from mlm_helpers.wording import versus
+        from mlm_helpers.words.wording import versus
 
         v, w, x, m = self.v, self.w, self.x, self.m
         low, high = self.w.codes[0], self.w.codes[-1]
@@ -299,15 +299,15 @@ class HandoutContext(Context):
     @property
     def definitions(self) -> tuple[str, ...]:
         """The parameters that part 1 asks to define."""
-        from mlm_helpers.checks.part1 import PARAMETERS
+        from mlm_helpers.exercises.part1 import PARAMETERS
 
         return tuple(PARAMETERS)
 
     def reads(self, symbol: str) -> bool:
         """Whether the checks understand two right answers in the words of these data, a short one
         and a long one. Where they do not, they would refuse students' right answers as well."""
-        from mlm_helpers.checks.plain import to_plain
-        from mlm_helpers.wording import define, plain
+        from mlm_helpers.exercises.judging.plain import to_plain
+        from mlm_helpers.words.wording import define, plain
 
         short = self.said[symbol]
         texts = [short if isinstance(short, str) else " ".join(short)]
@@ -328,7 +328,7 @@ class HandoutContext(Context):
     @cached_property
     def is_fell(self) -> bool:
         """Model 3 explains a little less of the slope variance than Model 2."""
-        from mlm_helpers.variance import variance_explained
+        from mlm_helpers.interpret.variance import variance_explained
 
         two, three = (
             float(variance_explained(self.fit("m1"), self.fit(k))["explained"]["tau11"])
@@ -339,7 +339,7 @@ class HandoutContext(Context):
     @cached_property
     def is_not_significant(self) -> bool:
         """The slope variance of Model 3 cannot be told from 0, by either p value."""
-        from mlm_helpers.inference import compare
+        from mlm_helpers.engine.inference import compare
 
         row = compare(self.fit("m3_ri"), self.fit("m3")).table.iloc[-1]
         return float(min(row["p"], row["p_boundary"])) >= 0.05

@@ -26,13 +26,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mlm_helpers.errors import MLMError
-from mlm_helpers.vocabulary import Code, Predictor, Vocabulary, join_words, pretty_symbol
+from mlm_helpers.words.vocabulary import Code, Predictor, Vocabulary, join_words, pretty_symbol
 
 if TYPE_CHECKING:
     import pandas as pd
     from nbformat import NotebookNode
 
-    from mlm_helpers.fit import MLMFit
+    from mlm_helpers.engine.fit import MLMFit
 
 TEMPLATES = Path(__file__).parent / "templates"
 LECTURE = "lecture06"
@@ -82,7 +82,7 @@ class Lesson:
 
 def shipped_lesson(name: str) -> Lesson:
     """The lesson on a data set that comes with the course: ``"ex1"`` or ``"hsb82"``."""
-    from mlm_helpers.authoring.lesson_files import open_lesson, shipped_lessons
+    from mlm_helpers.lesson.files import open_lesson, shipped_lessons
 
     if name not in shipped_lessons():
         raise MLMError(f"There is no lesson {name!r}; there are {join_words(shipped_lessons())}.")
@@ -238,7 +238,7 @@ class Context:
 
     def fit(self, name: str) -> MLMFit:
         """One of the lecture's models, fitted once."""
-        from mlm_helpers.fit import fit_mlm
+        from mlm_helpers.engine.fit import fit_mlm
 
         if name not in self._fits:
             self._fits[name] = fit_mlm(self.formulas[name], self.lesson.data)
@@ -251,7 +251,7 @@ class Context:
     @cached_property
     def m3_words(self) -> Vocabulary:
         """The vocabulary, complete with what the data show."""
-        from mlm_helpers.vocabulary import words_for
+        from mlm_helpers.words.vocabulary import words_for
 
         return words_for(self.fit("m3"), self.lesson.vocabulary)[1]
 
@@ -361,7 +361,7 @@ class Context:
     # -- symbols
     def _of(self, model: str, p: int, variable: str | None) -> tuple[str, ...]:
         """Symbols of the γ's of β_p that belong to one level-2 variable (None: γ_p0)."""
-        from mlm_helpers.vocabulary import factors_of
+        from mlm_helpers.words.vocabulary import factors_of
 
         s = self.fit(model).structure
         out = []
@@ -387,10 +387,10 @@ class Context:
 
     # -- numbers
     def _numbers(self) -> dict[str, Any]:
-        from mlm_helpers.inference import compare
-        from mlm_helpers.probing import contextual_effect
-        from mlm_helpers.residuals import eb_by, reliabilities
-        from mlm_helpers.variance import variance_explained
+        from mlm_helpers.engine.inference import compare
+        from mlm_helpers.interpret.probing import contextual_effect
+        from mlm_helpers.interpret.residuals import eb_by, reliabilities
+        from mlm_helpers.interpret.variance import variance_explained
 
         m1, m2, m3 = (self.fit(k) for k in ("m1", "m2", "m3"))
         means = eb_by(m1, self.w.column, self.lesson.data)["mean"].unstack()
@@ -420,8 +420,8 @@ class Context:
 
     # -- functions
     def _functions(self) -> dict[str, Any]:
-        from mlm_helpers import equations as eq
-        from mlm_helpers.wording import define, number, p_value, plain, say
+        from mlm_helpers.words import equations as eq
+        from mlm_helpers.words.wording import define, number, p_value, plain, say
 
         v = self.lesson.vocabulary
         drawn = {
@@ -460,7 +460,7 @@ class Context:
 
     def estimate(self, fit: MLMFit, symbol: str) -> float:
         """An estimate by symbol."""
-        from mlm_helpers.equations import estimates
+        from mlm_helpers.words.equations import estimates
 
         return estimates(fit)[symbol]
 
@@ -474,7 +474,7 @@ class Context:
     @staticmethod
     def likelihood_ratio(row: pd.Series) -> str:
         """A likelihood-ratio test with both of its p-values."""
-        from mlm_helpers.wording import p_value
+        from mlm_helpers.words.wording import p_value
 
         return Raw(
             f"χ² = {row['Chisq']:.2f} on {int(row['Df'])} df: {_together(p_value(row['p']))}, or "
@@ -544,7 +544,7 @@ class Context:
 
     def _zero(self) -> str:
         """Where the second moderator is 0."""
-        from mlm_helpers.wording import Reader
+        from mlm_helpers.words.wording import Reader
 
         reader = Reader(self.fit("m3").structure, self.v)
         return str(reader.zero(reader.parts(self.m.column)[0])[1])

@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the course's own solutions, executed, or compare them with their templates."""
-    from mlm_helpers.authoring.lesson_files import open_lesson
     from mlm_helpers.authoring.notebooks import run_notebook, sources, write_notebook
+    from mlm_helpers.lesson.files import open_lesson
 
     folder = exercises_folder(options.exercises) / "solutions"
     lesson = open_lesson("ex1")

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from mlm_helpers.centering import center_grand, center_within, group_mean, is_group_level
+from mlm_helpers.data.centering import center_grand, center_within, group_mean, is_group_level
+from mlm_helpers.engine.fit import MLMFit, fit_mlm
+from mlm_helpers.engine.inference import t_quantile
 from mlm_helpers.errors import MLMError
-from mlm_helpers.fit import MLMFit, fit_mlm
-from mlm_helpers.inference import t_quantile
-from mlm_helpers.vocabulary import Vocabulary, load_vocabulary, shipped_vocabularies
+from mlm_helpers.words.vocabulary import Vocabulary, load_vocabulary, shipped_vocabularies
 
 RAW, GRAND, WITHIN = "raw", "grand", "within"
 CENTERINGS = (RAW, GRAND, WITHIN)
@@ -139,7 +139,7 @@ def _plain_words(outcome: str, group: str) -> Vocabulary:
 
 def shipped_lab(name: str) -> Lab:
     """The lab of a shipped data set."""
-    from mlm_helpers.datasets import load_dataset
+    from mlm_helpers.data.datasets import load_dataset
 
     if name not in SHIPPED:
         raise MLMError(

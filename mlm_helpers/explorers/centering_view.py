@@ -15,7 +15,7 @@ from mlm_helpers.explorers import markup as h
 from mlm_helpers.explorers.base import Action, Explorer, Words
 from mlm_helpers.explorers.controls import Choice, Control, Slider, clean_step
 from mlm_helpers.explorers.stage import DASHES, GREY, PRIVATE, PUBLIC, tidy
-from mlm_helpers.vocabulary import Vocabulary
+from mlm_helpers.words.vocabulary import Vocabulary
 
 _NAMES = {ce.RAW: "as measured", ce.GRAND: "grand-mean", ce.WITHIN: "within-{group}"}
 

@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlm_helpers.fit import MLMFit, semi_cholesky
-from mlm_helpers.likelihood import sums
+from mlm_helpers.engine.fit import MLMFit, semi_cholesky
+from mlm_helpers.engine.likelihood import sums
 
 Array = NDArray[np.float64]
 

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from mlm_helpers.engine.fit import MLMFit
+from mlm_helpers.engine.formula import r_order
+from mlm_helpers.engine.rformat import r_format
 from mlm_helpers.errors import MLMError
 from mlm_helpers.explorers import cross_level as cl
 from mlm_helpers.explorers import markup as h
@@ -25,10 +28,7 @@ from mlm_helpers.explorers.roles import (
     read_roles,
 )
 from mlm_helpers.explorers.stage import DASHES, PRIVATE, PUBLIC, bundle, tidy
-from mlm_helpers.fit import MLMFit
-from mlm_helpers.formula import r_order
-from mlm_helpers.rformat import r_format
-from mlm_helpers.vocabulary import Vocabulary
+from mlm_helpers.words.vocabulary import Vocabulary
 
 _STYLE = {0.0: (PUBLIC, "-", "o"), 1.0: (PRIVATE, DASHES, "^")}
 

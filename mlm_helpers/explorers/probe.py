@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlm_helpers.engine.fit import MLMFit
+from mlm_helpers.engine.inference import t_quantile, t_table
 from mlm_helpers.explorers.roles import Roles
-from mlm_helpers.fit import MLMFit
-from mlm_helpers.inference import t_quantile, t_table
-from mlm_helpers.probing import JohnsonNeyman, johnson_neyman
+from mlm_helpers.interpret.probing import JohnsonNeyman, johnson_neyman
 
 Array = NDArray[np.float64]
 

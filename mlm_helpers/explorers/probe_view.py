@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.patches import Polygon
 
+from mlm_helpers.engine.fit import MLMFit
 from mlm_helpers.errors import MLMError
 from mlm_helpers.explorers import markup as h
 from mlm_helpers.explorers import probe
@@ -22,8 +23,7 @@ from mlm_helpers.explorers.roles import (
     read_roles,
 )
 from mlm_helpers.explorers.stage import GREEN, GREY, PRIVATE, PUBLIC, tidy
-from mlm_helpers.fit import MLMFit
-from mlm_helpers.vocabulary import Vocabulary
+from mlm_helpers.words.vocabulary import Vocabulary
 
 
 def explore_probing(

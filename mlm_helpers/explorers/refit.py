@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlm_helpers.engine.fit import MLMFit, moments_of, semi_cholesky
+from mlm_helpers.engine.inference import p_of_t, satterthwaite, t_quantile
 from mlm_helpers.explorers.cross_level import covariance
-from mlm_helpers.fit import MLMFit, moments_of, semi_cholesky
-from mlm_helpers.inference import p_of_t, satterthwaite, t_quantile
-from mlm_helpers.planning import drawn_design
+from mlm_helpers.interpret.planning import drawn_design
 
 Array = NDArray[np.float64]
 

@@ -12,6 +12,8 @@ import ipywidgets as w
 import numpy as np
 import pandas as pd
 
+from mlm_helpers.engine.fit import MLMFit
+from mlm_helpers.engine.rformat import coefficient_cells, r_format
 from mlm_helpers.errors import MLMError
 from mlm_helpers.explorers import markup as h
 from mlm_helpers.explorers import refit
@@ -26,9 +28,7 @@ from mlm_helpers.explorers.roles import (
     read_roles,
 )
 from mlm_helpers.explorers.stage import DASHES, GREY, PRIVATE, PUBLIC, bundle, tidy
-from mlm_helpers.fit import MLMFit
-from mlm_helpers.rformat import coefficient_cells, r_format
-from mlm_helpers.vocabulary import Vocabulary
+from mlm_helpers.words.vocabulary import Vocabulary
 
 _DRAWS = 200
 _SLICE = 0.06  # seconds of draws between two looks at what the page asks for

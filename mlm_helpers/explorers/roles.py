@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlm_helpers.engine.fit import MLMFit, fit_mlm
+from mlm_helpers.engine.structure import INTERCEPT, Level2Equation, Structure
 from mlm_helpers.errors import MLMError
-from mlm_helpers.fit import MLMFit, fit_mlm
-from mlm_helpers.structure import INTERCEPT, Level2Equation, Structure
-from mlm_helpers.vocabulary import Vocabulary, words_for
+from mlm_helpers.words.vocabulary import Vocabulary, words_for
 
 Array = NDArray[np.float64]
 
@@ -160,7 +160,7 @@ def first_rows(fit: MLMFit) -> NDArray[np.intp]:
 
 def level2_values(fit: MLMFit, term: str) -> Array:
     """A level-2 term, one value per group."""
-    from mlm_helpers.formula import term_values
+    from mlm_helpers.engine.formula import term_values
 
     d = fit.design
     column = d.x[:, d.columns.index(term)] if term in d.columns else term_values(d, term)
@@ -196,7 +196,7 @@ def level1_values(fit: MLMFit, roles: Roles) -> Array:
 
 def fit_ex1(*formulas: str) -> tuple[MLMFit, ...]:
     """Fits of the lecture's models to its data."""
-    from mlm_helpers.datasets import load_dataset
+    from mlm_helpers.data.datasets import load_dataset
 
     data = load_dataset("ex1")
     return tuple(fit_mlm(f, data) for f in formulas)

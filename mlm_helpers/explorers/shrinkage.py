@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlm_helpers.engine.fit import semi_cholesky
 from mlm_helpers.explorers.cross_level import covariance
-from mlm_helpers.fit import semi_cholesky
 
 Array = NDArray[np.float64]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mlm_helpers.engine.fit import MLMFit
 from mlm_helpers.errors import MLMError
 from mlm_helpers.explorers import markup as h
 from mlm_helpers.explorers import shrinkage as sh
@@ -22,8 +23,7 @@ from mlm_helpers.explorers.roles import (
     read_roles,
 )
 from mlm_helpers.explorers.stage import DASHES, GREEN, GREY, PRIVATE, PUBLIC, bundle, tidy
-from mlm_helpers.fit import MLMFit
-from mlm_helpers.vocabulary import Vocabulary
+from mlm_helpers.words.vocabulary import Vocabulary
 
 _X = np.array([0.0, 1.0])
 

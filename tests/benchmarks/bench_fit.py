@@ -27,7 +27,7 @@ import pandas as pd
 import mlm_helpers as mlm
 
 HERE = Path(__file__).parent
-HSB = Path(mlm.__file__).parent / "datasets" / "hsb82.csv"
+HSB = Path(mlm.__file__).parent / "data" / "datasets" / "hsb82.csv"
 MODEL3 = "mathach ~ mean_ses * cses + sector * cses + (1 + cses | school)"
 
 

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 import mlm_helpers as mlm
-from mlm_helpers.chunks import with_centering
+from mlm_helpers.engine.chunks import with_centering
 
 HERE = Path(__file__).parent
 FORMULA = "score ~ meanses * cses + sector * cses + (1 + cses | school)"

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 import mlm_helpers as mlm
+from mlm_helpers.engine.fit import MLMFit
+from mlm_helpers.engine.likelihood import minimise
 from mlm_helpers.errors import MLMError
-from mlm_helpers.fit import MLMFit
-from mlm_helpers.likelihood import minimise
 
 RANDOM = ("(1|g)", "(1+x|g)", "(1+x+z|g)", "(1+x||g)", "(0+x|g)", "(1|g)+(0+x+z|g)")
 FIXED = ("1", "x", "x*w", "x*w+z")

@@ -21,8 +21,8 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from mlm_helpers.inference import kenward_roger, t_quantile
-from mlm_helpers.planning import Study, fit_sample
+from mlm_helpers.engine.inference import kenward_roger, t_quantile
+from mlm_helpers.interpret.planning import Study, fit_sample
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 TABLE = DOCS / "coverage.csv"

@@ -28,7 +28,9 @@ def data(name: str) -> pd.DataFrame:
     """A data set of the catalogue, High School & Beyond with the centered columns of the fits."""
     if name != "hsb82":
         return pd.read_csv(HERE / "data" / f"{name}.csv")
-    frame = pd.read_csv(Path(mlm.__file__).parent / "datasets" / "hsb82.csv")  # as R reads it
+    frame = pd.read_csv(
+        Path(mlm.__file__).parent / "data" / "datasets" / "hsb82.csv"
+    )  # as R reads it
     mean_ses = frame.groupby("school")["ses"].transform("mean")
     return frame.assign(
         mean_ses=mean_ses, cses=frame["ses"] - mean_ses, cses_file=frame["ses"] - frame["meanses"]

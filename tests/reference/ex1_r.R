@@ -9,7 +9,7 @@
 suppressPackageStartupMessages({ library(lme4); library(lmerTest); library(jsonlite) })
 options(width = 100, digits = 7, useFancyQuotes = FALSE)
 
-ex1 <- read.csv("mlm_helpers/datasets/ex1.csv.gz")
+ex1 <- read.csv("mlm_helpers/data/datasets/ex1.csv.gz")
 ex1$schses <- ave(ex1$famses, ex1$schid)
 ex1$famsesc <- ex1$famses - ex1$schses
 ex1$schsesgdm <- ex1$schses - mean(ex1$schses)

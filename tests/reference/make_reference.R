@@ -20,7 +20,7 @@ asked <- commandArgs(trailingOnly = TRUE)
 
 read_data <- function(name) {
   if (name != "hsb82") return(read.csv(file.path(folder, "data", paste0(name, ".csv"))))
-  d <- read.csv("mlm_helpers/datasets/hsb82.csv")
+  d <- read.csv("mlm_helpers/data/datasets/hsb82.csv")
   d$mean_ses <- ave(d$ses, d$school)      # the mean of the rows in the file
   d$cses <- d$ses - d$mean_ses
   d$cses_file <- d$ses - d$meanses        # the file's own school mean

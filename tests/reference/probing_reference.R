@@ -11,7 +11,7 @@ tight <- lmerControl(optimizer = "nloptwrap", calc.derivs = FALSE,
                      optCtrl = list(algorithm = "NLOPT_LN_BOBYQA", xtol_abs = 1e-13,
                                     xtol_rel = 1e-13, ftol_abs = 1e-13, ftol_rel = 1e-15,
                                     maxeval = 20000))
-d <- read.csv("mlm_helpers/datasets/hsb82.csv")
+d <- read.csv("mlm_helpers/data/datasets/hsb82.csv")
 d$meanses <- ave(d$ses, d$school)
 d$cses <- d$ses - d$meanses
 school <- d[!duplicated(d$school), ]

@@ -7,7 +7,7 @@
 suppressPackageStartupMessages(library(lme4))
 source("tests/reference/console.R")
 
-hsb <- read.csv("mlm_helpers/datasets/hsb82.csv")
+hsb <- read.csv("mlm_helpers/data/datasets/hsb82.csv")
 
 console("hsb82_default", '
 hsb$meanses_rows <- ave(hsb$ses, hsb$school)

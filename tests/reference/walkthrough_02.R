@@ -9,7 +9,7 @@ suppressPackageStartupMessages(library(lmerTest))
 source("tests/reference/console.R")
 
 console("ex1_data", '
-ex1 <- read.csv("mlm_helpers/datasets/ex1.csv.gz")
+ex1 <- read.csv("mlm_helpers/data/datasets/ex1.csv.gz")
 summary(ex1[c("g1rscore", "famses")])
 c(students = nrow(ex1), schools = length(unique(ex1$schid)))
 summary(as.vector(table(ex1$schid)))

@@ -1,4 +1,4 @@
-"""Builds mlm_helpers/datasets/ex1.csv.gz, the synthetic twin of the lecture's data.
+"""Builds mlm_helpers/data/datasets/ex1.csv.gz, the synthetic twin of the lecture's data.
 
 Nobody who uses the course needs this; it shows how the file came to be. Run
 

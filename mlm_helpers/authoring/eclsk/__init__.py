@@ -1,0 +1,1 @@
+"""The lecture's table from the public-use file of ECLS-K:2011."""

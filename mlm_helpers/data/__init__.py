@@ -1,0 +1,1 @@
+"""Data sets, centering, reading and inspecting files."""

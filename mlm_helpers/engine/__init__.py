@@ -1,0 +1,1 @@
+"""From a formula and rows to an exact fit and its inference."""

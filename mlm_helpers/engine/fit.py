@@ -1,0 +1,670 @@
+"""``fit_mlm``: an lmer formula and data in, the exact ML or REML optimum out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlm_helpers.engine.formula import (
+    Design,
+    build_design,
+    gram_check,
+    parse_formula,
+)
+from mlm_helpers.engine.likelihood import (
+    Deviance,
+    Optimum,
+    Template,
+    group_solutions,
+    minimise,
+    starting_theta,
+)
+from mlm_helpers.engine.moments import Basis, Moments, choose_basis, cross_products
+from mlm_helpers.engine.structure import INTERCEPT, Structure
+from mlm_helpers.errors import MLMError
+
+if TYPE_CHECKING:
+    from statsmodels.regression.mixed_linear_model import MixedLMResults
+
+Array = NDArray[np.float64]
+
+# A relative standard deviation (in units of σ, on a predictor of spread near 1) below which a
+# random coefficient counts as not there; lme4's isSingular uses the same number.
+SINGULAR = 1e-4
+
+# With few groups the deviance can have several minima when one of them lies on the boundary (about
+# 1 in 500 simulated sets of 3 to 60 groups with a handful of rows each): other starts are tried.
+_FEW_GROUPS = 500
+
+
+def fit_mlm(formula: str, data: Any, reml: bool = True, *, progress: bool = False) -> MLMFit:
+    """Fit a two-level linear model with one grouping factor.
+
+    Parameters
+    ----------
+    formula : lmer's notation, such as ``"y ~ 1 + x + w + x:w + (1 + x | school)"``. The fixed part
+        is read by formulaic; the random part may be ``(1 | g)``, ``(1 + x | g)``, ``(0 + x | g)``,
+        ``(1 + x || g)`` or several uncorrelated parts with the same group.
+    data : one row per level-1 unit: a pandas DataFrame or, for data that do not fit in memory, a
+        Parquet file or folder, a Dask DataFrame, or chunks of frames (a list, an iterator, or a
+        function that returns an iterator). Rows with a missing value in a column of the formula
+        are left out and counted in ``messages``.
+    reml : restricted maximum likelihood (default) or maximum likelihood.
+    progress : show a bar while chunks are read.
+
+    Returns
+    -------
+    MLMFit
+
+    Raises
+    ------
+    MLMError
+        One sentence that names what is wrong in the formula or the data.
+    """
+    if not isinstance(data, pd.DataFrame):
+        from mlm_helpers.engine.chunks import fit_chunks
+
+        return fit_chunks(formula, data, reml, progress)
+    design = build_design(parse_formula(formula), data)
+    return _fit_design(design, reml, str(data.attrs.get("name", "")))
+
+
+def _fit_design(design: Design, reml: bool, data_name: str) -> MLMFit:
+    _check_outcome(design)
+    return fit_moments(moments_of(design), design, reml, data_name)
+
+
+def fit_moments(moments: Moments, design: Design, reml: bool, data_name: str = "") -> MLMFit:
+    """Fit to cross-products, after the checks that they allow."""
+    _check_moments(moments, design)
+    try:
+        with np.errstate(all="ignore"):
+            fit = MLMFit(moments, design, reml, data_name)
+    except (np.linalg.LinAlgError, ValueError):  # log of a residual variance of 0
+        raise _nothing_left(design) from None
+    if not fit.optimum.point.rss > 1e-10 * moments.nobs:  # on the scale where y has variance 1
+        raise _nothing_left(design)
+    return fit
+
+
+def _nothing_left(design: Design) -> MLMError:
+    """The sentence for a model without level-1 residuals: its likelihood has no maximum."""
+    outcome = design.formula.outcome
+    return MLMError(
+        f"The predictors and the groups determine {outcome!r} exactly, so no level-1 variance is "
+        "left to estimate: look for a predictor that was computed from the outcome."
+    )
+
+
+def moments_of(design: Design) -> Moments:
+    """The cross-products of a design, in a well-conditioned basis."""
+    return cross_products(
+        design.x, design.z, design.y, design.codes, design.labels, basis_of(design)
+    )
+
+
+def basis_of(design: Design) -> Basis:
+    """Shifts and scales for the columns of a design (of all rows, or of the first chunk)."""
+    return choose_basis(
+        design.x,
+        design.z,
+        design.y,
+        x_intercept=design.columns.index(INTERCEPT) if INTERCEPT in design.columns else None,
+        z_blocks=design.blocks,
+        z_intercept=design.random.index(INTERCEPT) if INTERCEPT in design.random else None,
+    )
+
+
+def _check_moments(moments: Moments, design: Design) -> None:
+    group, n, groups = design.formula.group, moments.nobs, len(moments.labels)
+    if groups < 2:
+        raise MLMError(
+            f"The grouping factor {group!r} has one group, {moments.labels[0]!r}: a multilevel "
+            "model needs several groups."
+        )
+    if groups == n:
+        raise MLMError(
+            f"Each group of {group!r} has one row, so variation within and between groups cannot "
+            "be told apart: check that this is the right grouping factor."
+        )
+    q = len(design.random)
+    if n <= groups * q:
+        raise MLMError(
+            f"{groups} groups with {q} random coefficients each are {groups * q} random effects, "
+            f"but there are only {n} rows: leave a random coefficient out."
+        )
+    if n <= len(design.columns) + 1:
+        raise MLMError(
+            f"{n} rows are too few for {len(design.columns)} fixed effects: use a smaller model."
+        )
+    gram_check(moments.ww[:-1, :-1], design.columns)
+    gram_check(moments.zz.sum(axis=0), design.random)
+
+
+def _check_outcome(design: Design) -> None:
+    if not np.ptp(design.y) > 0:
+        raise MLMError(
+            f"The outcome {design.formula.outcome!r} has the same value in every row: there is "
+            "nothing to explain."
+        )
+    if len(design.labels) < len(design.y):
+        first = np.empty(len(design.labels))
+        first[design.codes] = design.y
+        if (first[design.codes] == design.y).all():
+            raise MLMError(
+                f"The outcome {design.formula.outcome!r} is the same for every row of a group of "
+                f"{design.formula.group!r}: a two-level model needs an outcome that varies within "
+                "groups."
+            )
+
+
+def optimise(moments: Moments, blocks: tuple[tuple[int, ...], ...], reml: bool) -> Optimum:
+    """The exact optimum in θ of the well-conditioned basis, boundary included."""
+    template = Template.of_blocks(blocks)
+    deviance = Deviance(moments, reml)
+    found = _descend(deviance, template, starting_theta(deviance, template, blocks), blocks)
+    on_boundary = (found.theta[template.rows == template.cols] == 0).any()
+    if not found.converged or (on_boundary and len(moments.labels) <= _FEW_GROUPS):
+        for start in _other_starts(template):
+            again = _descend(deviance, template, start, blocks)
+            if again.point.value < found.point.value - 1e-9:
+                found = again
+    return found
+
+
+def _descend(
+    deviance: Deviance,
+    template: Template,
+    start: Array,
+    blocks: tuple[tuple[int, ...], ...],
+) -> Optimum:
+    """The minimum below one start, boundary included."""
+    found = minimise(deviance, template, start)
+    for _ in range(4):
+        found = _snap(deviance, template, found)
+        escape = _escape(deviance, template, found, blocks)
+        if escape is None:
+            break
+        again = minimise(deviance, template, escape)
+        if again.point.value >= found.point.value - 1e-10:
+            break
+        found = again
+    return found
+
+
+def _other_starts(template: Template) -> list[Array]:
+    """A few diagonal factors: all coefficients vary alike, or one much more than the others."""
+    q = template.q
+    diagonals = [np.full(q, size) for size in (0.3, 1.0, 3.0)]
+    if q > 1:
+        diagonals += [np.where(np.arange(q) == k, 2.0, 0.2) for k in range(q)]
+    return [template.theta(np.diag(diagonal)) for diagonal in diagonals]
+
+
+def _snap(deviance: Deviance, template: Template, found: Optimum) -> Optimum:
+    """Put a random coefficient whose variance runs to 0 exactly on the boundary, if that is at
+    least as good: near 0 the deviance is flat in θ and no iteration gets there by itself."""
+    theta = found.theta.copy()
+    diagonal = template.rows == template.cols
+    # at a clear minimum away from 0 the deviance rises by about θ²·curvature/8 towards 0
+    rise = theta**2 * np.abs(np.diag(found.point.hessian)) / 8
+    small = diagonal & (np.abs(theta) < 0.05) & (theta != 0) & (rise < 1e-4)
+    if not small.any():
+        return found
+    for k in np.flatnonzero(small):
+        trial = theta.copy()
+        trial[template.cols == template.cols[k]] = 0.0
+        held = _minimise_held(deviance, template, trial, trial == 0)
+        if held.point.value <= found.point.value + 1e-9:
+            theta, found = held.theta.copy(), held
+    return found
+
+
+def _minimise_held(
+    deviance: Deviance, template: Template, start: Array, held: NDArray[np.bool_]
+) -> Optimum:
+    free = Template(template.q, template.rows[~held], template.cols[~held])
+    best = minimise(deviance, free, start[~held])
+    theta = np.zeros(len(template))
+    theta[~held] = best.theta
+    point = deviance.parts(template.factor(theta), template.units)
+    return Optimum(theta, point, best.iterations, best.converged)
+
+
+def _escape(
+    deviance: Deviance,
+    template: Template,
+    found: Optimum,
+    blocks: tuple[tuple[int, ...], ...],
+) -> Array | None:
+    """A start off the boundary when the deviance falls towards the inside of the cone of
+    covariance matrices, else None. In θ every boundary point is stationary by symmetry."""
+    factor = template.factor(found.theta)
+    gradient = None
+    for block in blocks:
+        at = np.ix_(block, block)
+        d = factor[at] @ factor[at].T
+        values, vectors = np.linalg.eigh(d)
+        null = vectors[:, values < 1e-8 * max(1.0, values.max(initial=0.0))]
+        if not null.shape[1]:
+            continue
+        if gradient is None:
+            gradient = deviance.cone_gradient(factor)
+        slopes, turns = np.linalg.eigh(null.T @ gradient[at] @ null)
+        if slopes[0] < -1e-6:
+            way = null @ turns[:, 0]
+            d = d + 0.05 * np.outer(way, way) + 1e-6 * np.eye(len(block))
+            factor[at] = np.linalg.cholesky(d)
+            return template.theta(factor)
+    return None
+
+
+class MLMFit:
+    """A fitted two-level model. Tables are computed on first use and carry unrounded numbers."""
+
+    def __init__(self, moments: Moments, design: Design, reml: bool, data_name: str = ""):
+        self.moments, self.design = moments, design
+        self.reml, self.data_name = bool(reml), data_name
+        self.formula = design.formula.text
+        self._template = Template.of_blocks(design.blocks)
+        self.optimum = optimise(moments, design.blocks, reml)
+        self._deviance = Deviance(moments, reml)
+
+    # ---- size and criterion -------------------------------------------------------------
+    @property
+    def nobs(self) -> int:
+        """Rows used."""
+        return self.moments.nobs
+
+    @property
+    def ngroups(self) -> int:
+        """Groups used."""
+        return len(self.moments.labels)
+
+    @property
+    def npar(self) -> int:
+        """Fixed effects + variances and covariances + 1 for σ²."""
+        return self.moments.p + len(self._template) + 1
+
+    @property
+    def df_resid(self) -> int:
+        """Rows minus parameters, as lme4 counts them."""
+        return self.nobs - self.npar
+
+    @property
+    def criterion(self) -> float:
+        """REML criterion, or the deviance -2 log-likelihood under ML."""
+        return float(self.optimum.point.value)
+
+    @property
+    def loglik(self) -> float:
+        """(Restricted) log-likelihood."""
+        return -self.criterion / 2
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion; under REML from the REML criterion, as lme4 does."""
+        return self.criterion + 2 * self.npar
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion with the number of rows, as lme4 does."""
+        return self.criterion + float(np.log(self.nobs)) * self.npar
+
+    # ---- variance components ------------------------------------------------------------
+    @property
+    def sigma2(self) -> float:
+        """Level-1 residual variance σ², in squared units of the outcome."""
+        return self.optimum.point.rss / self._deviance.dof * self.moments.basis.y_scale**2
+
+    @property
+    def sigma(self) -> float:
+        """Level-1 residual standard deviation σ."""
+        return float(np.sqrt(self.sigma2))
+
+    @cached_property
+    def _relative(self) -> Array:
+        """D = T/σ² in the user's columns (q, q)."""
+        factor = self._template.factor(self.optimum.theta)
+        back = np.linalg.solve(self.moments.basis.to_z, factor)
+        return back @ back.T
+
+    @cached_property
+    def T(self) -> pd.DataFrame:
+        """Covariance matrix of the random coefficients (q, q)."""
+        names = list(self.design.random)
+        return pd.DataFrame(self._relative * self.sigma2, index=names, columns=names)
+
+    @cached_property
+    def theta(self) -> Array:
+        """lme4's θ: the lower triangle of the relative Cholesky factor, in the user's columns."""
+        factor = np.zeros_like(self._relative)
+        for block in self.design.blocks:
+            at = np.ix_(block, block)
+            factor[at] = semi_cholesky(self._relative[at])
+        return self._template.theta(factor)
+
+    @cached_property
+    def tau_numbers(self) -> tuple[int, ...]:
+        """The p of each random coefficient, as in τ_pp, u_pj and β_pj: 0 for the intercept."""
+        p_of = {e.level1 or INTERCEPT: e.p for e in self.structure.equations}
+        return tuple(p_of[r] for r in self.design.random)
+
+    @cached_property
+    def variance_components(self) -> pd.DataFrame:
+        """τ's and σ². Index tau00, tau01, ..., sigma2; columns group, term, term2, variance, sd,
+        corr (``variance`` is the covariance where ``term2`` is set)."""
+        t, names, number = self.T.to_numpy(), self.design.random, self.tau_numbers
+        rows: dict[str, tuple] = {}
+        sd = np.sqrt(np.diag(t))
+        group = self.design.formula.group
+        for block in self.design.blocks:
+            for i, a in enumerate(block):
+                rows[_tau(number[a], number[a])] = (group, names[a], None, t[a, a], sd[a], np.nan)
+                for b in block[:i]:
+                    r = t[a, b] / (sd[a] * sd[b]) if sd[a] * sd[b] > 0 else np.nan
+                    low, high = sorted((a, b), key=lambda c: number[c])
+                    key = _tau(number[low], number[high])
+                    rows[key] = (group, names[low], names[high], t[a, b], np.nan, r)
+        ordered = dict(sorted(rows.items()))
+        ordered["sigma2"] = ("Residual", None, None, self.sigma2, self.sigma, np.nan)
+        return pd.DataFrame.from_dict(
+            ordered, orient="index", columns=["group", "term", "term2", "variance", "sd", "corr"]
+        ).rename_axis("parameter")
+
+    # ---- fixed effects ------------------------------------------------------------------
+    @cached_property
+    def _to_user(self) -> Array:
+        """β = _to_user @ (βs scaled by y): from the fitted basis to the user's columns."""
+        back = np.linalg.inv(self.moments.basis.to_x) * self.moments.basis.y_scale
+        return np.asarray(back, dtype=np.float64)
+
+    @cached_property
+    def gamma(self) -> Array:
+        """The fixed effects γ̂ (p,)."""
+        basis = self.moments.basis
+        out = self._to_user @ self.optimum.point.beta
+        if basis.x_intercept is not None:
+            out[basis.x_intercept] += basis.y_shift
+        return out
+
+    @cached_property
+    def vcov(self) -> pd.DataFrame:
+        """Covariance matrix of γ̂: σ²(X'V⁻¹X)⁻¹ (p, p)."""
+        point = self.optimum.point
+        scaled = point.sxx_inverse * (point.rss / self._deviance.dof)
+        v = self._to_user @ scaled @ self._to_user.T
+        names = list(self.design.columns)
+        return pd.DataFrame((v + v.T) / 2, index=names, columns=names)
+
+    @cached_property
+    def fixed_effects(self) -> pd.DataFrame:
+        """γ̂ with standard error, Satterthwaite df, t and two-sided p. Index term."""
+        from mlm_helpers.engine.inference import t_table
+
+        identity = np.eye(self.moments.p)
+        return t_table(self, identity, list(self.design.columns)).rename_axis("term")
+
+    @cached_property
+    def fixed_effects_kr(self) -> pd.DataFrame:
+        """γ̂ with Kenward-Roger standard error, df, t and p (REML fits)."""
+        from mlm_helpers.engine.inference import kenward_roger
+
+        return kenward_roger(self)
+
+    def contrast(self, weights: Any, index: Sequence[str] | None = None) -> pd.DataFrame:
+        """Test linear combinations Σ w_k γ_k with Satterthwaite df.
+
+        Parameters
+        ----------
+        weights : a mapping from column (or γ symbol) to weight, a DataFrame with such columns and
+            one row per combination, or an array (k, p) in the order of ``fixed_effects``.
+        index : names of the rows.
+        """
+        from mlm_helpers.engine.inference import t_table
+
+        rows, names = self._weights(weights)
+        return t_table(self, rows, list(index) if index is not None else names)
+
+    def _weights(self, weights: Any) -> tuple[Array, list[Any]]:
+        columns = list(self.design.columns)
+        if isinstance(weights, Mapping):
+            weights = pd.DataFrame([weights])
+        if isinstance(weights, pd.DataFrame):
+            out = np.zeros((len(weights), len(columns)))
+            for name in weights.columns:
+                at = columns.index(self.structure.coefficient(str(name)).column)
+                out[:, at] = weights[name].to_numpy(dtype=float)
+            return out, list(weights.index)
+        out = np.atleast_2d(np.asarray(weights, dtype=float))
+        if out.shape[1] != len(columns):
+            raise MLMError(
+                f"The weights have {out.shape[1]} columns, but the model has {len(columns)} fixed "
+                f"effects ({', '.join(columns)})."
+            )
+        return out, list(range(len(out)))
+
+    def confint(
+        self, level: float = 0.95, method: Literal["wald", "profile"] = "wald", **options: Any
+    ) -> pd.DataFrame:
+        """Confidence intervals, columns ``estimate lower upper``.
+
+        ``"wald"``: fixed effects, with Satterthwaite t quantiles (``df="z"`` for lme4's normal
+        ones). ``"profile"``: fixed effects, SDs, correlations and σ from the likelihood profile.
+        """
+        from mlm_helpers.engine.inference import wald_intervals
+        from mlm_helpers.engine.profiles import profile_intervals
+
+        if not 0 < level < 1:
+            raise MLMError(f"level must lie between 0 and 1, such as 0.95; got {level!r}.")
+        if method == "wald":
+            return wald_intervals(self, level, **options)
+        if method == "profile":
+            return profile_intervals(self, level, **options)
+        raise MLMError(f"method must be 'wald' or 'profile'; got {method!r}.")
+
+    # ---- groups and rows ----------------------------------------------------------------
+    @property
+    def structure(self) -> Structure:
+        """The level-2 equations and variables of the model."""
+        return self.design.structure
+
+    @property
+    def data(self) -> pd.DataFrame:
+        """The rows used, with the columns that the formula names."""
+        return self.design.data
+
+    @cached_property
+    def _eb(self) -> tuple[Array, Array]:
+        """EB residuals (J, q) and their conditional covariances (J, q, q), user's columns."""
+        factor = self._template.factor(self.optimum.theta)
+        d = factor @ factor.T
+        basis = self.moments.basis
+        _, e, p = group_solutions(self.moments, d)
+        beta = self.optimum.point.beta
+        u = (e[:, :, -1] - e[:, :, :-1] @ beta) @ d * basis.y_scale
+        conditional = (d - d @ p @ d) * self.sigma2
+        back = np.asarray(np.linalg.inv(basis.to_z), dtype=np.float64)
+        return u @ back.T, np.asarray(back @ conditional @ back.T, dtype=np.float64)
+
+    @cached_property
+    def random_effects(self) -> pd.DataFrame:
+        """EB residuals û_j and their conditional SDs: columns u0, u0_sd, u1, u1_sd, ... by group.
+
+        The conditional SD treats γ as known, as lme4's ``ranef(condVar = TRUE)`` does.
+        """
+        u, conditional = self._eb
+        columns = {}
+        for k, number in enumerate(self.tau_numbers):
+            columns[f"u{number}"] = u[:, k]
+            columns[f"u{number}_sd"] = np.sqrt(np.clip(conditional[:, k, k], 0.0, None))
+        index = pd.Index(self.moments.labels, name=self.design.formula.group)
+        return pd.DataFrame(columns, index=index)
+
+    @cached_property
+    def fitted(self) -> pd.Series:
+        """Xγ̂ + Zû for each row used."""
+        u, _ = self._eb
+        d = self.design
+        values = d.x @ self.gamma + np.einsum("ij,ij->i", d.z, u[d.codes])
+        return pd.Series(values, index=d.data.index, name="fitted")
+
+    @cached_property
+    def residuals(self) -> pd.Series:
+        """Level-1 residuals y - Xγ̂ - Zû."""
+        return (self.design.y - self.fitted).rename("residual")
+
+    @cached_property
+    def scaled_residuals(self) -> pd.Series:
+        """Level-1 residuals divided by σ̂."""
+        return (self.residuals / self.sigma).rename("scaled_residual")
+
+    @cached_property
+    def group_table(self) -> pd.DataFrame:
+        """One row per group: ``n`` and the values of the level-2 variables."""
+        index = pd.Index(self.design.labels, name=self.design.formula.group)
+        out = pd.DataFrame({"n": self.moments.n}, index=index)
+        for name, values in self.design.group_frame.items():
+            out[name] = values.to_numpy()
+        return out
+
+    @cached_property
+    def coefficients(self) -> pd.DataFrame:
+        """EB coefficients of each group, β_pj = γ_p0 + Σ γ_pq W_qj + û_pj: columns b0, b1, ..."""
+        d, u = self.design, self._eb[0]
+        out = {}
+        for equation in self.structure.equations:
+            total = np.zeros(len(d.labels))
+            for c in equation.coefficients:
+                value = self.gamma[d.columns.index(c.column)]
+                total += value * (d.level2_values(c.level2) if c.level2 else 1.0)
+            name = equation.level1 or INTERCEPT
+            if name in d.random:
+                total += u[:, d.random.index(name)]
+            out[f"b{equation.p}"] = total
+        return pd.DataFrame(out, index=pd.Index(d.labels, name=d.formula.group))
+
+    # ---- state and messages -------------------------------------------------------------
+    @property
+    def converged(self) -> bool:
+        """True when no digit of the deviance is left to gain."""
+        return self.optimum.converged
+
+    @property
+    def singular(self) -> bool:
+        """True when T is on the boundary: a variance is 0 or a correlation is ±1."""
+        diagonal = self._template.rows == self._template.cols
+        return bool((np.abs(self.optimum.theta[diagonal]) < SINGULAR).any())
+
+    @cached_property
+    def messages(self) -> tuple[str, ...]:
+        """What the reader of this fit should know: rows left out, a singular T, no convergence."""
+        out = []
+        d = self.design
+        if d.n_dropped:
+            detail = ", ".join(f"{n} in {c}" for c, n in d.dropped.items())
+            rows = "row" if d.n_dropped == 1 else "rows"
+            out.append(f"{d.n_dropped} {rows} left out for missing values ({detail}).")
+        if self.singular:
+            out.append(self._singular_sentence())
+        if not self.converged:
+            out.append(
+                "The fit did not reach the optimum: the data may not identify this random part; "
+                "leave a random coefficient out."
+            )
+        return tuple(out)
+
+    def _singular_sentence(self) -> str:
+        t, names = self.T.to_numpy(), self.design.random
+        z_sd = np.sqrt(np.diag(t) * self._z_square)
+        zero = [names[k] for k in range(len(names)) if z_sd[k] < SINGULAR * self.sigma]
+        if zero:
+            what = f"the variance of {' and '.join(zero)} between groups is estimated as 0"
+        else:
+            what = "some random coefficients are estimated as perfectly correlated"
+        return (
+            f"Singular fit: {what}. The fixed effects stand, but the data do not support this "
+            "random part; a simpler one fits as well."
+        )
+
+    @property
+    def _z_square(self) -> Array:
+        """Mean square of each random-coefficient column, from the cross-products."""
+        k = self.moments.basis.to_z
+        total = k.T @ self.moments.zz.sum(axis=0) @ k
+        return np.diag(total) / self.nobs
+
+    # ---- again, elsewhere, and in print ---------------------------------------------------
+    def refit(self, reml: bool | None = None, formula: str | None = None) -> MLMFit:
+        """Fit again by REML or ML, or with another formula on the same rows' data."""
+        chosen = self.reml if reml is None else bool(reml)
+        if formula is None:
+            return MLMFit(self.moments, self.design, chosen, self.data_name)
+        design = build_design(parse_formula(formula), self.data)
+        return _fit_design(design, chosen, self.data_name)
+
+    def to_statsmodels(self) -> MixedLMResults:
+        """A genuine statsmodels ``MixedLMResults`` at this optimum."""
+        from mlm_helpers.engine.bridge import to_statsmodels
+
+        return to_statsmodels(self)
+
+    def predict(self, newdata: pd.DataFrame | None = None, random: bool = True) -> pd.Series:
+        """Predicted outcomes for rows of ``newdata`` (default: the rows used).
+
+        ``random=True`` adds the EB residuals of the row's group; a group that was not in the data
+        gets the average, 0. ``random=False`` uses the fixed part alone.
+        """
+        from mlm_helpers.engine.formula import new_columns
+
+        if newdata is None:
+            if random:
+                return self.fitted.rename("predicted")
+            values = self.design.x @ self.gamma
+            return pd.Series(values, index=self.design.data.index, name="predicted")
+        x, z, codes = new_columns(self.design, newdata, random)
+        values = x @ self.gamma
+        if random:
+            u = np.vstack([self._eb[0], np.zeros(z.shape[1])])
+            values = values + np.einsum("ij,ij->i", z, u[codes])
+        return pd.Series(values, index=newdata.index, name="predicted")
+
+    def summary(self, correlation: bool = False) -> str:
+        """The text of lmerTest's summary; ``correlation=True`` adds the correlations of γ̂."""
+        from mlm_helpers.engine.summary import summary_text
+
+        return summary_text(self, correlation)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        kind = "REML" if self.reml else "ML"
+        return f"<MLMFit by {kind}: {self.formula}, {self.nobs} rows in {self.ngroups} groups>"
+
+    def _repr_html_(self) -> str:
+        from mlm_helpers.engine.summary import summary_html
+
+        return summary_html(self)
+
+
+def _tau(a: int, b: int) -> str:
+    return f"tau{a}{b}" if max(a, b) < 10 else f"tau{a},{b}"
+
+
+def semi_cholesky(d: Array) -> Array:
+    """Lower-triangular factor of a positive semi-definite matrix, zeros where it is singular."""
+    d = d.copy()
+    out = np.zeros_like(d)
+    top = np.diag(d).copy()
+    for k in range(len(d)):
+        rest = d[k, k] - out[k, :k] @ out[k, :k]
+        if rest > 1e-13 * max(top[k], 1e-300):
+            out[k, k] = np.sqrt(rest)
+            out[k + 1 :, k] = (d[k + 1 :, k] - out[k + 1 :, :k] @ out[k, :k]) / out[k, k]
+    return out

@@ -1,0 +1,337 @@
+"""Degrees of freedom, intervals and tests for a fitted two-level model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+from mlm_helpers.engine.likelihood import group_solutions
+from mlm_helpers.engine.structure import split_product
+from mlm_helpers.errors import MLMError
+
+if TYPE_CHECKING:
+    from mlm_helpers.engine.fit import MLMFit
+
+Array = NDArray[np.float64]
+
+
+# ---- Satterthwaite ------------------------------------------------------------------------
+def satterthwaite(fit: MLMFit, weights: Array) -> Array:
+    """Satterthwaite df of linear combinations of the fixed effects.
+
+    df = 2 v² / (g' H⁻¹ g · 2) with v = l'Cov(γ̂)l, g its gradient in (θ, σ) and H the Hessian of the
+    (restricted) deviance there, so that 2 H⁻¹ is the covariance of (θ̂, σ̂) (Fai & Cornelius 1996;
+    Kuznetsova, Brockhoff & Christensen 2017, sec. 2). Both are exact here. Directions without
+    curvature, which occur at a singular fit, are left out, as lmerTest leaves them out.
+
+    Parameters
+    ----------
+    weights : (k, p) one combination per row, in the order of ``fit.fixed_effects``
+
+    Returns
+    -------
+    (k,) degrees of freedom
+    """
+    point, dof = fit.optimum.point, fit._deviance.dof
+    k = len(point.gradient)
+    rss = point.rss
+    s2 = rss / dof
+    s = math.sqrt(s2)
+    hessian = np.empty((k + 1, k + 1))
+    hessian[:k, :k] = point.log_2 + point.rss_2 / s2
+    hessian[:k, k] = hessian[k, :k] = -2 * point.rss_1 / (s2 * s)
+    hessian[k, k] = 4 * dof / s2
+    scaled = weights @ fit._to_user / fit.moments.basis.y_scale
+    turned = scaled @ point.sxx_inverse
+    variance = s2 * np.einsum("ij,ij->i", turned, scaled)
+    gradient = np.empty((len(weights), k + 1))
+    gradient[:, :k] = -s2 * np.einsum("ia,kab,ib->ik", turned, point.sxx_1, turned)
+    gradient[:, k] = 2 * variance / s
+    # free the Hessian of units before its eigenvalues are judged
+    unit = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-12 * np.abs(hessian).max()))
+    values, vectors = np.linalg.eigh(hessian * np.outer(unit, unit))
+    kept = values > 1e-8
+    along = (gradient * unit) @ vectors[:, kept]
+    spread = 2 * (along**2 / values[kept]).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 2 * variance**2 / spread
+
+
+def t_table(fit: MLMFit, weights: Array, index: list) -> pd.DataFrame:
+    """Estimate, standard error, Satterthwaite df, t and two-sided p of each row of weights."""
+    estimate = weights @ fit.gamma
+    se = np.sqrt(np.einsum("ij,jk,ik->i", weights, fit.vcov.to_numpy(), weights))
+    df = satterthwaite(fit, weights)
+    return _t_frame(estimate, se, df, index)
+
+
+def _t_frame(estimate: Array, se: Array, df: Array, index: list) -> pd.DataFrame:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = estimate / se
+    table = {"estimate": estimate, "std_error": se, "df": df, "t": t, "p": p_of_t(t, df)}
+    return pd.DataFrame(table, index=index)
+
+
+def p_of_t(t: Array, df: Array) -> Array:
+    """Two-sided p of a t statistic, accurate far into the tail."""
+    t, df = np.asarray(t, dtype=float), np.asarray(df, dtype=float)
+    return special.betainc(df / 2, 0.5, df / (df + t**2))
+
+
+def p_of_chi2(x: float, df: float) -> float:
+    """Upper tail of χ² with df degrees of freedom."""
+    return float(special.chdtrc(df, x)) if df > 0 else (1.0 if x <= 0 else 0.0)
+
+
+def t_quantile(level: float, df: Array) -> Array:
+    """The t with ``level`` of the distribution between -t and t."""
+    return special.stdtrit(np.asarray(df, dtype=float), 0.5 + level / 2)
+
+
+# ---- Kenward-Roger ------------------------------------------------------------------------
+def kenward_roger(fit: MLMFit, weights: Array | None = None) -> pd.DataFrame:
+    """Kenward-Roger adjusted standard errors and df (Kenward & Roger 1997; the formulas as in
+    Halekoh & Højsgaard 2014, for one combination at a time).
+
+    The variance matrix is linear in its parameters, V = Σ σ_r G_r, and the method does not depend
+    on which basis of that linear space is used. Taking V itself as one of the G_r and Z T_r Z' as
+    the others, every quantity follows from P = Z'V⁻¹Z and E = Z'V⁻¹X of the groups; no matrix of
+    the size of the data is formed.
+
+    Raises
+    ------
+    MLMError
+        For an ML fit: the method is defined for REML.
+    """
+    if not fit.reml:
+        raise MLMError("Kenward-Roger needs a REML fit: use fit.refit(reml=True).fixed_effects_kr.")
+    adjusted, parts = _kr_covariance(fit)
+    columns = list(fit.design.columns)
+    rows = np.eye(len(columns)) if weights is None else np.atleast_2d(weights)
+    scaled = rows @ fit._to_user / fit.moments.basis.y_scale
+    se2 = np.einsum("ij,jk,ik->i", scaled, adjusted, scaled)
+    df = np.array([_kr_df(v, parts) for v in scaled])
+    estimate = rows @ fit.gamma
+    se = np.sqrt(se2) * fit.moments.basis.y_scale
+    index = columns if weights is None else list(range(len(rows)))
+    return _t_frame(estimate, se, df, index).rename_axis("term")
+
+
+class _KRParts(NamedTuple):
+    phi: Array  # (p, p) unadjusted covariance
+    w: Array  # (r, r) covariance of the variance parameters
+    p: Array  # (r, p, p) dΦ⁻¹/dσ_r
+
+
+def _kr_covariance(fit: MLMFit) -> tuple[Array, _KRParts]:
+    m, p = fit.moments, fit.moments.p
+    factor = fit._template.factor(fit.optimum.theta)
+    s2 = fit.optimum.point.rss / fit._deviance.dof
+    phi = fit.optimum.point.sxx_inverse * s2
+    template = fit._template
+    units = template.units
+    same = (template.rows == template.cols)[:, None, None]
+    directions = np.where(same, units, units + units.transpose(0, 2, 1))
+    _, e, pz = group_solutions(m, factor @ factor.T)
+    e = e[:, :, :p]
+    k = len(directions)
+    # V has the scale s2, so Z'V⁻¹Z = pz / s2 and Z'V⁻¹X = e / s2
+    u = directions[:, None] @ e  # (k, J, q, p)
+    x_gx = np.einsum("jqa,kjqb->kab", e, u) / s2**2
+    pu = pz @ u
+    q_zz = np.einsum("kjqa,ljqb->klab", u, pu) / s2**3
+    groups, q = pz.shape[0], pz.shape[1]
+    flat = pz.reshape(groups, q * q)
+    pp = (flat.T @ flat).reshape(q, q, q, q)
+    half = np.tensordot(directions, pp, axes=([1, 2], [1, 2]))
+    trace_zz = np.tensordot(half, directions, axes=([1, 2], [2, 1])) / s2**2
+    trace_z = np.tensordot(directions, pz.sum(axis=0), axes=2) / s2
+    inverse_phi = fit.optimum.point.sxx_inverse
+    inverse_phi = np.linalg.inv(inverse_phi) / s2 if p else inverse_phi
+    first = np.concatenate([-x_gx, -inverse_phi[None]])
+    q_all = np.empty((k + 1, k + 1, p, p))
+    q_all[:k, :k] = q_zz
+    q_all[k, :k] = q_all[:k, k] = x_gx
+    q_all[k, k] = inverse_phi
+    trace = np.empty((k + 1, k + 1))
+    trace[:k, :k] = trace_zz
+    trace[k, :k] = trace[:k, k] = trace_z
+    trace[k, k] = m.nobs
+    turned = phi @ first
+    information = (
+        trace - 2 * np.einsum("ab,klba->kl", phi, q_all) + np.einsum("kab,lba->kl", turned, turned)
+    )
+    w = 2 * np.linalg.pinv(information, hermitian=True, rcond=1e-12)
+    inner = q_all - np.einsum("kab,lbc->klac", first, turned)
+    bias = np.einsum("kl,klab->ab", w, inner)
+    adjusted = phi + 2 * phi @ bias @ phi
+    return (adjusted + adjusted.T) / 2, _KRParts(phi, w, first)
+
+
+def _kr_df(weights: Array, parts: _KRParts) -> float:
+    """Denominator df for one combination (numerator df 1)."""
+    phi, w, p = parts
+    variance = weights @ phi @ weights
+    side = phi @ weights
+    trace = np.einsum("a,kab,b->k", side, p, side) / variance
+    a1 = a2 = trace @ w @ trace
+    b = (a1 + 6 * a2) / 2
+    g = (2 * a1 - 5 * a2) / (3 * a2)
+    denominator = 3 + 2 * (1 - g)
+    c1, c2, c3 = g / denominator, (1 - g) / denominator, (3 - g) / denominator
+    e_star = 1 / (1 - a2)
+    v_star = 2 * (1 + c1 * b) / ((1 - c2 * b) ** 2 * (1 - c3 * b))
+    rho = v_star / (2 * e_star**2)
+    return float(4 + 3 / (rho - 1))
+
+
+# ---- intervals ----------------------------------------------------------------------------
+def wald_intervals(
+    fit: MLMFit, level: float = 0.95, df: Literal["satterthwaite", "z"] = "satterthwaite"
+) -> pd.DataFrame:
+    """Estimate ± quantile x standard error for the fixed effects."""
+    table = fit.fixed_effects
+    if df == "satterthwaite":
+        width = t_quantile(level, table["df"].to_numpy()) * table["std_error"]
+    elif df == "z":
+        width = float(special.ndtri(0.5 + level / 2)) * table["std_error"]
+    else:
+        raise MLMError(f"df must be 'satterthwaite' or 'z'; got {df!r}.")
+    return pd.DataFrame(
+        {
+            "estimate": table["estimate"],
+            "lower": table["estimate"] - width,
+            "upper": table["estimate"] + width,
+        }
+    )
+
+
+# ---- comparing fits -----------------------------------------------------------------------
+@dataclass(frozen=True)
+class Comparison:
+    """Likelihood-ratio tests of nested fits, in the layout of R's ``anova``.
+
+    ``table`` has one row per fit, smallest first: npar, AIC, BIC, logLik, deviance, and against
+    the row above Chisq, Df, p, and ``p_boundary`` where the two differ by one random coefficient.
+    ``notes`` say what was done and how to read it.
+    """
+
+    table: pd.DataFrame
+    formulas: tuple[str, ...]
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    def __str__(self) -> str:
+        from mlm_helpers.engine.summary import comparison_text
+
+        return comparison_text(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from mlm_helpers.engine.summary import comparison_html
+
+        return comparison_html(self)
+
+
+def compare(*fits: MLMFit, refit: bool = True, names: Iterable[str] | None = None) -> Comparison:
+    """Likelihood-ratio tests between nested fits to the same rows.
+
+    Parameters
+    ----------
+    fits : two or more fits
+    refit : fit REML fits again by ML first, as R's ``anova`` does. With ``refit=False`` REML fits
+        are compared as they are, which is refused unless their fixed parts are the same.
+    names : row names (default: model 1, model 2, ... in the order given)
+
+    Notes
+    -----
+    When the larger fit adds one random coefficient, its variance is tested on the edge of what is
+    possible (it cannot be negative). Under the null hypothesis the statistic then follows a 50:50
+    mixture of χ² with Df and Df - 1 degrees of freedom (Self & Liang 1987; Stram & Lee 1994);
+    ``p`` takes χ²(Df) throughout and is too large, ``p_boundary`` takes the mixture.
+
+    Raises
+    ------
+    MLMError
+        For fewer than two fits, fits to different rows or outcomes, or REML fits with different
+        fixed parts when ``refit=False``.
+    """
+    if len(fits) < 2:
+        raise MLMError("compare needs at least two fits, such as compare(m1, m2).")
+    labels = list(names) if names is not None else [f"model {i + 1}" for i in range(len(fits))]
+    if len(labels) != len(fits):
+        raise MLMError(f"compare got {len(fits)} fits but {len(labels)} names: give one each.")
+    _same_rows(fits, labels)
+    notes: list[str] = []
+    if refit and any(f.reml for f in fits):
+        fits = tuple(f.refit(reml=False) if f.reml else f for f in fits)
+        notes.append(
+            "REML fits were fitted again by ML: REML criteria of models with different fixed "
+            "effects are not comparable."
+        )
+    elif len({f.reml for f in fits}) > 1:
+        raise MLMError("One fit is by REML and one by ML: leave refit=True so that all are by ML.")
+    elif fits[0].reml and len({_fixed_part(f) for f in fits}) > 1:
+        raise MLMError(
+            "REML criteria of models with different fixed effects are not comparable: leave "
+            "refit=True so that the models are compared by ML."
+        )
+    order = sorted(range(len(fits)), key=lambda i: fits[i].npar)
+    fits, labels = tuple(fits[i] for i in order), [labels[i] for i in order]
+    rows = [_row(fit, before) for before, fit in zip((None, *fits), fits, strict=False)]
+    table = pd.DataFrame(rows, index=pd.Index(labels, name="model"))
+    if table["p_boundary"].notna().any():
+        notes.append(
+            "p_boundary: a variance cannot be negative, so its test uses a 50:50 mixture of χ²(Df) "
+            "and χ²(Df - 1); p, from χ²(Df) alone, is too large."
+        )
+    return Comparison(table, tuple(f.formula for f in fits), tuple(notes))
+
+
+def _fixed_part(fit: MLMFit) -> frozenset[frozenset[str]]:
+    return frozenset(frozenset(split_product(c)) for c in fit.design.columns)
+
+
+def _same_rows(fits: tuple[MLMFit, ...], labels: list[str]) -> None:
+    first = fits[0]
+    for fit, label in zip(fits[1:], labels[1:], strict=True):
+        if fit.nobs != first.nobs:
+            raise MLMError(
+                f"The fits use different rows ({labels[0]}: {first.nobs}, {label}: {fit.nobs}), "
+                "probably because of missing values: fit both to the rows complete for both."
+            )
+        if not np.array_equal(np.sort(fit.design.y), np.sort(first.design.y)):
+            raise MLMError(
+                f"{labels[0]} and {label} were fitted to different outcomes or different rows: "
+                "only fits to the same data can be compared."
+            )
+
+
+def _row(fit: MLMFit, before: MLMFit | None) -> dict[str, float]:
+    out = {
+        "npar": fit.npar,
+        "AIC": fit.aic,
+        "BIC": fit.bic,
+        "logLik": fit.loglik,
+        "deviance": fit.criterion,
+        "Chisq": math.nan,
+        "Df": math.nan,
+        "p": math.nan,
+        "p_boundary": math.nan,
+    }
+    if before is not None:
+        chisq = max(before.criterion - fit.criterion, 0.0)
+        df = fit.npar - before.npar
+        out |= {"Chisq": chisq, "Df": df, "p": p_of_chi2(chisq, df) if df else math.nan}
+        added = set(fit.design.random) - set(before.design.random)
+        nested = set(before.design.random) <= set(fit.design.random)
+        if nested and len(added) == 1 and _fixed_part(fit) == _fixed_part(before):
+            out["p_boundary"] = (p_of_chi2(chisq, df) + p_of_chi2(chisq, df - 1)) / 2
+    return out

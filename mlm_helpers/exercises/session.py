@@ -1,0 +1,191 @@
+"""An exercise in a notebook: ``check``, ``hint`` and what happens when an answer is not right."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlm_helpers.errors import MLMError, suggest
+from mlm_helpers.exercises.cells import answers_assigned, describe_error
+from mlm_helpers.exercises.judging.plain import MISSING, Plain, to_plain
+from mlm_helpers.exercises.questions import Question, Verdict
+
+PARTS = ("part1", "part2", "part3", "part4")
+_UNSET = object()
+
+
+class NotYet(AssertionError):
+    """A question that is not answered, or not right. One line, no traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+class Passed:
+    """The line that a check shows when the answer is right."""
+
+    def __init__(self, line: str):
+        self.line = line
+
+    def __repr__(self) -> str:
+        return self.line
+
+
+class Note(Passed):
+    """A hint."""
+
+
+class Exercise:
+    """One part of the exercises: its questions, and what the student left as answers.
+
+    The answer to question ``q5`` is looked for in the variable ``answer_q5`` of the notebook.
+    """
+
+    def __init__(self, name: str, questions: Sequence[Question], study: Any = None):
+        self.name, self.study = name, study
+        self.questions = {q.id: q for q in questions}
+        self._hinted: dict[str, int] = {}
+        self._crashes = _watch_crashes()
+
+    def __repr__(self) -> str:
+        return f"Exercise {self.name}: {len(self.questions)} questions"
+
+    def question(self, id: str) -> Question:
+        """The question with this id, or an MLMError that suggests one."""
+        if id not in self.questions:
+            raise MLMError(
+                f"{self.name} has no question {id!r}; it has {', '.join(self.questions)}."
+                + suggest(str(id), self.questions)
+            )
+        return self.questions[id]
+
+    def judge(self, id: str, answer: Plain) -> Verdict:
+        """Judge an answer that is already plain data; the marking uses this."""
+        return self.question(id).judge(answer)
+
+    def check(self, id: str, answer: Any = _UNSET) -> Passed:
+        """Check the answer to one question.
+
+        Parameters
+        ----------
+        id : such as ``"q5"``
+        answer : the answer; by default what the notebook's variable ``answer_q5`` holds
+
+        Raises
+        ------
+        NotYet
+            With one line that says what is not right yet.
+        """
+        self.question(id)
+        if answer is _UNSET:
+            variable = f"answer_{id}"
+            space = _namespace()
+            if variable not in space and variable in self._crashes:
+                raise NotYet(
+                    f"{label(id)}: your answer cell stopped with {self._crashes[variable]}. "
+                    "Repair that cell and run it again."
+                )
+            plain = to_plain(space[variable]) if variable in space else MISSING
+        else:
+            plain = to_plain(answer)
+        verdict = self.judge(id, plain)
+        if not verdict.passed:
+            raise NotYet(f"{label(id)}: {verdict.message}")
+        return Passed(f"{label(id)}: {verdict.message}")
+
+    def hint(self, id: str, stage: int | None = None) -> Note:
+        """The next hint for a question: each call goes one stage further."""
+        hints = self.question(id).hints
+        if not hints:
+            return Note(f"{label(id)}: there is no hint for this question.")
+        reached = self._hinted.get(id, 0) + 1 if stage is None else int(stage)
+        reached = min(max(reached, 1), len(hints))
+        self._hinted[id] = reached
+        more = "run this cell again for the next" if reached < len(hints) else "the last one"
+        return Note(f"{label(id)}, hint {reached} of {len(hints)} ({more}): {hints[reached - 1]}")
+
+    def definitions(self) -> Any:
+        """The lettered definitions of the matching board, as a table."""
+        from mlm_helpers.exercises.matching import definitions_table
+
+        return definitions_table(self)
+
+    def board(self) -> Any:
+        """The matching board: a menu for each parameter."""
+        from mlm_helpers.exercises.matching import Board
+
+        return Board(self)
+
+
+def exercise(name: str, study: Any = None) -> Exercise:
+    """Open an exercise.
+
+    Parameters
+    ----------
+    name : ``"part1"`` to ``"part4"``
+    study : what the questions are computed from; by default the lecture's data (part 3: High
+        School & Beyond). Parts 1, 2 and 4 take a ``checks.study.Study`` of another Model 3.
+
+    Raises
+    ------
+    MLMError
+        If there is no such exercise.
+    """
+    if name not in PARTS:
+        raise MLMError(
+            f"There is no exercise {name!r}; there are {', '.join(PARTS)}."
+            + suggest(str(name), PARTS)
+        )
+    module = importlib.import_module(f"mlm_helpers.exercises.{name}")
+    study = module.default_study() if study is None else study
+    return Exercise(name, module.questions(study), study)
+
+
+def label(id: str) -> str:
+    """How a question is called in replies: ``Question 5``, ``γ00``."""
+    numbered = re.fullmatch(r"q(\d+[a-z]?)", id)
+    if numbered:
+        return f"Question {numbered.group(1)}"
+    from mlm_helpers.exercises.part1 import WRITTEN
+
+    return WRITTEN.get(id, id.capitalize())
+
+
+# ---- the notebook around ----------------------------------------------------------------------
+def _shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
+def _namespace() -> Mapping[str, Any]:
+    shell = _shell()
+    return shell.user_ns if shell else vars(sys.modules["__main__"])
+
+
+def _watch_crashes() -> dict[str, str]:
+    """Remember which answer cell stopped with an error, so that the check can point at it; an
+    earlier answer of the same cell is forgotten."""
+    shell = _shell()
+    if shell is None:
+        return {}
+    crashes: dict[str, str] = getattr(shell, "_mlm_crashes", None)  # type: ignore[assignment]
+    if crashes is not None:
+        return crashes
+    crashes = {}
+    shell._mlm_crashes = crashes
+
+    def after(result: Any) -> None:
+        info = getattr(result, "info", None)
+        names = answers_assigned(getattr(info, "raw_cell", None) or "")
+        error = result.error_before_exec or result.error_in_exec
+        for name in names:
+            crashes.pop(name, None)
+            if error is not None:
+                shell.user_ns.pop(name, None)
+                crashes[name] = describe_error(error)
+
+    shell.events.register("post_run_cell", after)
+    return crashes
