@@ -10,6 +10,7 @@ import pytest
 
 import mlm_helpers as mlm
 from mlm_helpers.data import datasets
+from mlm_helpers.data.centering import is_group_level
 from mlm_helpers.errors import MLMError
 
 FOLDER = Path(datasets.__file__).parent
@@ -55,7 +56,7 @@ def test_levels_in_the_codebook_are_true(name):
     data, variables = mlm.load_dataset(name), mlm.codebook(name).variables
     group = variables.loc[variables["type"].eq("identifier"), "name"].item()
     for variable, level in zip(variables["name"], variables["level"], strict=True):
-        assert mlm.centering.is_group_level(data, variable, group) == (level == 2), variable
+        assert is_group_level(data, variable, group) == (level == 2), variable
 
 
 @pytest.mark.parametrize("name", NAMES)

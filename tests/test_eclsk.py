@@ -336,7 +336,7 @@ def test_the_table_is_written_on_request_only(folder, tmp_path, capsys):
 
 
 def test_it_runs_as_a_module(folder):
-    command = [sys.executable, "-m", "mlm_helpers.authoring.eclsk.build", str(folder)]
+    command = [sys.executable, "-m", "mlm_helpers.authoring.eclsk", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     assert "these data" in done.stdout

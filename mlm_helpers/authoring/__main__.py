@@ -21,6 +21,8 @@ COMMANDS = {
     "slides": "export the lecture as a slide show and a PDF handout",
 }
 
+WHERE = {"mark": "marking.mark"}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command."""
@@ -34,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     for name, help_text in COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=_sentence(help_text))
         if name == chosen:
-            module = importlib.import_module(f"mlm_helpers.authoring.{name}")
+            module = importlib.import_module(f"mlm_helpers.authoring.{WHERE.get(name, name)}")
             module.add_arguments(command)
     options = parser.parse_args(argv)
     assert module is not None  # argparse has refused anything else
