@@ -499,7 +499,7 @@ class Kept:
         values = sorted(self.seen[at])
         categories = tuple(f"{v:g}" for v in values) if len(values) <= 2 else ()
         total = self.sums[:, at - len(self.columns)]
-        found = centering(level, self.n, total, float(self.square[at]), len(values))
+        found = centering(level, self.n.astype(float), total, float(self.square[at]), len(values))
         two = len(values) == 2
         return VariableInfo(name, level, "numeric", categories, two, found.which, found.off)
 
