@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from mlm_helpers.engine.summary import html_table
+from mlm_helpers.engine.variables import one_value_a_group
 from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.words.vocabulary import join_words
 
@@ -31,8 +32,6 @@ FAR = 4.0
 MISSING_CODES = frozenset(
     sign * n for n in (7, 8, 9, 77, 88, 99, 777, 888, 999, 7777, 8888, 9999) for sign in (1, -1)
 ) | {-1}
-# A level-2 variable may differ in the last digits of a computed mean; larger differences are real.
-SAME = 1e-9
 FEW_GROUPS = 20
 MANY_VALUES = 12
 
@@ -487,10 +486,13 @@ def _levels(
 def _varies(values: pd.Series, keys: pd.Series) -> pd.Series:
     """For each group, whether it holds different values (missing ones aside)."""
     if _is_numeric(values):
-        numbers = _numbers(values)
-        by = numbers.groupby(keys, observed=True)
-        spread = numbers.max() - numbers.min()
-        return (by.max() - by.min()).fillna(0.0) > SAME * (spread if spread > 0 else 1.0)
+        by = _finite(values).groupby(keys, observed=True)
+        low, high = by.min(), by.max()
+        there = low.notna()
+        out = pd.Series(False, index=low.index)
+        if there.any():
+            out[there] = ~one_value_a_group(low[there].to_numpy(), high[there].to_numpy())
+        return out
     return values.groupby(keys, observed=True).nunique() > 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -606,6 +607,8 @@ class MLMFit:
         if formula is None:
             return MLMFit(self.moments, self.design, chosen, self.data_name)
         design = build_design(parse_formula(formula), self.data)
+        if design.given is None:  # how a column was centered is judged on all rows, as before
+            design = replace(design, given=self.design.given)
         return _fit_design(design, chosen, self.data_name)
 
     def to_statsmodels(self) -> MixedLMResults:

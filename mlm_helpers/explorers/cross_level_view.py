@@ -115,7 +115,7 @@ class CrossLevelExplorer(Explorer):
                 f"fit {number + 1}" if full is not None and fit is not None else "the fit",
             )
             found[mode] = roles
-            self.references[mode] = cl.Reference(name, given, roles.columns)
+            self.references[mode] = cl.Reference(name, given, roles.columns, roles.level1)
             self._estimates[mode] = estimates(given, roles)
         return found.get(cl.BOTH) or found[cl.SECTOR]
 

@@ -53,10 +53,11 @@ def _level1_columns(fit: MLMFit) -> tuple[list[str], Array]:
     names = list(fit.structure.level1_predictors)
     if not names:
         return [], np.empty((fit.nobs, 0))
-    return names, np.column_stack([_column(fit, name) for name in names])
+    return names, np.column_stack([term_column(fit, name) for name in names])
 
 
-def _column(fit: MLMFit, name: str) -> Array:
+def term_column(fit: MLMFit, name: str) -> Array:
+    """Values (n,) of a term of the model, whether it is a column of X, of Z or of neither."""
     design = fit.design
     for columns, values in ((design.columns, design.x), (design.random, design.z)):
         if name in columns:

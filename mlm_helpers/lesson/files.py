@@ -405,7 +405,7 @@ class _Draft:
     def _within(self, column: str) -> str:
         """The predictor centered within groups; made where the column is not."""
         from mlm_helpers.data.centering import center_within
-        from mlm_helpers.words.vocabulary import is_centered_within
+        from mlm_helpers.engine.variables import is_centered_within
 
         p, keys = self.vocabulary.predictors[column], self.data[self.vocabulary.group_column]
         if is_centered_within(self.data[column].astype(float), keys):
