@@ -298,8 +298,9 @@ def group_means(
 def _sums_of(chunk: pd.DataFrame, names: list[str], group: str) -> pd.DataFrame:
     known_columns(chunk, [*names, group], group)
     _complete(chunk, [*names, group])
-    groups = chunk.groupby(group, observed=True)
-    return groups[names].sum().assign(n=groups.size())
+    # by the column itself: its name may be the name of the index as well
+    groups = chunk[names].groupby(chunk[group], observed=True)
+    return groups.sum().assign(n=groups.size())
 
 
 def _add_frames(frames: list[pd.DataFrame], _: bool) -> pd.DataFrame:

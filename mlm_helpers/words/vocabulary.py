@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mlm_helpers.engine.structure import INTERCEPT, Structure, VariableInfo, split_product
 from mlm_helpers.engine.variables import is_centered_within
 from mlm_helpers.errors import MLMError, suggest
+from mlm_helpers.text import join_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -459,14 +460,6 @@ def with_article(phrase: str) -> str:
         r"[FHLMNRSX][A-Z]", phrase
     )
     return f"{'an' if vowel else 'a'} {phrase}"
-
-
-def join_words(words: Sequence[str], last: str = "and") -> str:
-    """``"a, b and c"``."""
-    words = list(words)
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def escape_markdown(text: str) -> str:
