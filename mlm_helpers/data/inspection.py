@@ -20,7 +20,7 @@ import pandas as pd
 
 from mlm_helpers.engine.summary import html_table
 from mlm_helpers.engine.variables import one_value_a_group
-from mlm_helpers.errors import MLMError, suggest
+from mlm_helpers.errors import MLMError, needed, suggest
 from mlm_helpers.words.vocabulary import join_words
 
 __all__ = ["Finding", "Inspection", "inspect_data", "messy_example", "read_data"]
@@ -133,12 +133,21 @@ def _read_stata(file: Path, options: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _read_spss(file: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    import pyreadstat
-
+    pyreadstat = needed("pyreadstat", "Reading SPSS files", "files")
     data, meta = pyreadstat.read_sav(str(file), **options)
     data.attrs["labels"] = {k: v for k, v in meta.column_names_to_labels.items() if v}
     data.attrs["value_labels"] = dict(meta.variable_value_labels)
     return data
+
+
+def _read_excel(file: Path, options: Mapping[str, Any]) -> pd.DataFrame:
+    needed("openpyxl", "Reading Excel files", "files")
+    return pd.read_excel(file, **options)
+
+
+def _read_parquet(file: Path, options: Mapping[str, Any]) -> pd.DataFrame:
+    needed("pyarrow", "Reading Parquet files", "files")
+    return pd.read_parquet(file, **options)
 
 
 _READERS: dict[str, Callable[[Path, Mapping[str, Any]], pd.DataFrame]] = {
@@ -149,8 +158,8 @@ _READERS: dict[str, Callable[[Path, Mapping[str, Any]], pd.DataFrame]] = {
     ".sav": _read_spss,
     ".zsav": _read_spss,
     ".sas7bdat": lambda file, options: pd.read_sas(file, **{"encoding": "utf-8", **options}),
-    ".xlsx": lambda file, options: pd.read_excel(file, **options),
-    ".parquet": lambda file, options: pd.read_parquet(file, **options),
+    ".xlsx": _read_excel,
+    ".parquet": _read_parquet,
 }
 
 

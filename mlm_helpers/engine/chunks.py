@@ -32,7 +32,7 @@ from mlm_helpers.engine.formula import (
 from mlm_helpers.engine.moments import Basis, GroupSums, Moments, add_rows, from_sums, left_over
 from mlm_helpers.engine.structure import VariableInfo
 from mlm_helpers.engine.variables import centering, one_value_a_group
-from mlm_helpers.errors import MLMError
+from mlm_helpers.errors import MLMError, needed
 
 if TYPE_CHECKING:
     from mlm_helpers.engine.fit import MLMFit
@@ -122,12 +122,7 @@ def _parquet(path: Path) -> Source:
             f"{path.name!r} is not a Parquet file: read it with pandas first, such as "
             "pd.read_csv, and pass the frame or its chunks."
         )
-    try:
-        import pyarrow.dataset as ds
-    except ImportError:
-        raise MLMError(
-            "Reading Parquet needs pyarrow: install it with 'pip install pyarrow'."
-        ) from None
+    ds = needed("pyarrow.dataset", "Reading Parquet files", "files")
     try:
         table = ds.dataset(path, format="parquet")
         rows = table.count_rows()
