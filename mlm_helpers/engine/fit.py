@@ -563,11 +563,12 @@ class MLMFit:
 
     @cached_property
     def group_table(self) -> pd.DataFrame:
-        """One row per group: ``n`` and the values of the level-2 variables."""
+        """One row per group: ``n`` and the values of the level-2 variables (a variable named ``n``
+        as ``n_value``)."""
         index = pd.Index(self.design.labels, name=self.design.formula.group)
         out = pd.DataFrame({"n": self.moments.n}, index=index)
         for name, values in self.design.group_frame.items():
-            out[name] = values.to_numpy()
+            out["n_value" if name == "n" else name] = values.to_numpy()
         return out
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -80,9 +80,12 @@ def _t_frame(estimate: Array, se: Array, df: Array, index: list) -> pd.DataFrame
 
 
 def p_of_t(t: Array, df: Array) -> Array:
-    """Two-sided p of a t statistic, accurate far into the tail."""
+    """Two-sided p of a t statistic, accurate far into the tail; an infinite df is the normal
+    distribution."""
     t, df = np.asarray(t, dtype=float), np.asarray(df, dtype=float)
-    return special.betainc(df / 2, 0.5, df / (df + t**2))
+    known = np.where(np.isinf(df), 1.0, df)
+    p = special.betainc(known / 2, 0.5, known / (known + t**2))
+    return np.where(np.isinf(df), 2 * special.ndtr(-np.abs(t)), p)
 
 
 def p_of_chi2(x: float, df: float) -> float:
@@ -91,8 +94,22 @@ def p_of_chi2(x: float, df: float) -> float:
 
 
 def t_quantile(level: float, df: Array) -> Array:
-    """The t with ``level`` of the distribution between -t and t."""
+    """The t with ``level`` of the distribution between -t and t (normal where df is infinite)."""
     return special.stdtrit(np.asarray(df, dtype=float), 0.5 + level / 2)
+
+
+def t_interval(estimate: Any, std_error: Any, df: Any, level: float = 0.95) -> tuple[Array, Array]:
+    """estimate ± t quantile · standard error; what has no standard error has no width."""
+    check_level(level)
+    estimate, std_error = np.asarray(estimate, dtype=float), np.asarray(std_error, dtype=float)
+    reach = np.where(std_error == 0, 0.0, t_quantile(level, df) * std_error)
+    return estimate - reach, estimate + reach
+
+
+def check_level(level: float) -> None:
+    """Refuse a confidence level that is none."""
+    if not 0 < level < 1:
+        raise MLMError(f"level must lie between 0 and 1, such as 0.95; got {level!r}.")
 
 
 # ---- Kenward-Roger ------------------------------------------------------------------------
@@ -202,20 +219,12 @@ def wald_intervals(
     fit: MLMFit, level: float = 0.95, df: Literal["satterthwaite", "z"] = "satterthwaite"
 ) -> pd.DataFrame:
     """Estimate ± quantile x standard error for the fixed effects."""
-    table = fit.fixed_effects
-    if df == "satterthwaite":
-        width = t_quantile(level, table["df"].to_numpy()) * table["std_error"]
-    elif df == "z":
-        width = float(special.ndtri(0.5 + level / 2)) * table["std_error"]
-    else:
+    if df not in ("satterthwaite", "z"):
         raise MLMError(f"df must be 'satterthwaite' or 'z'; got {df!r}.")
-    return pd.DataFrame(
-        {
-            "estimate": table["estimate"],
-            "lower": table["estimate"] - width,
-            "upper": table["estimate"] + width,
-        }
-    )
+    table = fit.fixed_effects
+    freedom = table["df"] if df == "satterthwaite" else np.inf
+    lower, upper = t_interval(table["estimate"], table["std_error"], freedom, level)
+    return pd.DataFrame({"estimate": table["estimate"], "lower": lower, "upper": upper})
 
 
 # ---- comparing fits -----------------------------------------------------------------------
