@@ -351,7 +351,8 @@ class Context:
         if self.flags["contextual"]:
             both = contextual_effect(self.fit("both"), self.x.column, self.m.column)["estimate"]
             in_m3 = contextual_effect(m3, self.x.column, self.m.column)["estimate"]
-            out |= {"ctx": both, "ctx3": float(in_m3["contextual"])}
+            # at each kind of group, the reference first
+            out |= {"ctx": both, "ctx3": float(in_m3.loc[["contextual"]].iloc[0])}
         return out
 
     # -- functions
