@@ -39,7 +39,7 @@ def satterthwaite(fit: MLMFit, weights: Array) -> Array:
     -------
     (k,) degrees of freedom
     """
-    point, dof = fit.optimum.point, fit._deviance.dof
+    point, dof = fit.optimum.point, fit.sigma_dof
     k = len(point.gradient)
     rss = point.rss
     s2 = rss / dof
@@ -48,7 +48,7 @@ def satterthwaite(fit: MLMFit, weights: Array) -> Array:
     hessian[:k, :k] = point.log_2 + point.rss_2 / s2
     hessian[:k, k] = hessian[k, :k] = -2 * point.rss_1 / (s2 * s)
     hessian[k, k] = 4 * dof / s2
-    scaled = weights @ fit._to_user / fit.moments.basis.y_scale
+    scaled = weights @ fit.to_user / fit.moments.basis.y_scale
     turned = scaled @ point.sxx_inverse
     variance = s2 * np.einsum("ij,ij->i", turned, scaled)
     gradient = np.empty((len(weights), k + 1))
@@ -127,32 +127,54 @@ def kenward_roger(fit: MLMFit, weights: Array | None = None) -> pd.DataFrame:
     MLMError
         For an ML fit: the method is defined for REML.
     """
-    if not fit.reml:
-        raise MLMError("Kenward-Roger needs a REML fit: use fit.refit(reml=True).fixed_effects_kr.")
-    adjusted, parts = _kr_covariance(fit)
+    adjusted, parts = kenward_roger_parts(fit)
     columns = list(fit.design.columns)
     rows = np.eye(len(columns)) if weights is None else np.atleast_2d(weights)
-    scaled = rows @ fit._to_user / fit.moments.basis.y_scale
+    scaled = rows @ fit.to_user / fit.moments.basis.y_scale
     se2 = np.einsum("ij,jk,ik->i", scaled, adjusted, scaled)
-    df = np.array([_kr_df(v, parts) for v in scaled])
+    df = np.array([parts.df_and_scale(v[None])[0] for v in scaled])
     estimate = rows @ fit.gamma
     se = np.sqrt(se2) * fit.moments.basis.y_scale
     index = columns if weights is None else list(range(len(rows)))
     return _t_frame(estimate, se, df, index).rename_axis("term")
 
 
-class _KRParts(NamedTuple):
+class KRParts(NamedTuple):
+    """What the df need: Φ, and how the variance parameters move it."""
+
     phi: Array  # (p, p) unadjusted covariance
     w: Array  # (r, r) covariance of the variance parameters
     p: Array  # (r, p, p) dΦ⁻¹/dσ_r
 
+    def df_and_scale(self, weights: Array) -> tuple[float, float]:
+        """Denominator df and scale of the F test that ``weights`` (q, p) times γ is 0."""
+        q = len(weights)
+        side = self.phi @ weights.T
+        theta = side @ np.linalg.solve(weights @ side, side.T)
+        turned = theta @ self.p
+        trace = np.einsum("kaa->k", turned)
+        a1 = trace @ self.w @ trace
+        a2 = float(np.einsum("kl,kab,lba->", self.w, turned, turned))
+        b = (a1 + 6 * a2) / (2 * q)
+        g = ((q + 1) * a1 - (q + 4) * a2) / ((q + 2) * a2)
+        denominator = 3 * q + 2 * (1 - g)
+        c1, c2, c3 = g / denominator, (q - g) / denominator, (q + 2 - g) / denominator
+        e_star = 1 / (1 - a2 / q)
+        v_star = 2 / q * (1 + c1 * b) / ((1 - c2 * b) ** 2 * (1 - c3 * b))
+        rho = v_star / (2 * e_star**2)
+        df = 4 + (q + 2) / (q * rho - 1)
+        return float(df), float(df / (e_star * (df - 2)))
 
-def _kr_covariance(fit: MLMFit) -> tuple[Array, _KRParts]:
+
+def kenward_roger_parts(fit: MLMFit) -> tuple[Array, KRParts]:
+    """The adjusted covariance of γ̂ and what its df need, in the scaled basis of the fit."""
+    if not fit.reml:
+        raise MLMError("Kenward-Roger needs a REML fit: use fit.refit(reml=True).")
     m, p = fit.moments, fit.moments.p
-    factor = fit._template.factor(fit.optimum.theta)
-    s2 = fit.optimum.point.rss / fit._deviance.dof
+    factor = fit.template.factor(fit.optimum.theta)
+    s2 = fit.optimum.point.rss / fit.sigma_dof
     phi = fit.optimum.point.sxx_inverse * s2
-    template = fit._template
+    template = fit.template
     units = template.units
     same = (template.rows == template.cols)[:, None, None]
     directions = np.where(same, units, units + units.transpose(0, 2, 1))
@@ -189,24 +211,7 @@ def _kr_covariance(fit: MLMFit) -> tuple[Array, _KRParts]:
     inner = q_all - np.einsum("kab,lbc->klac", first, turned)
     bias = np.einsum("kl,klab->ab", w, inner)
     adjusted = phi + 2 * phi @ bias @ phi
-    return (adjusted + adjusted.T) / 2, _KRParts(phi, w, first)
-
-
-def _kr_df(weights: Array, parts: _KRParts) -> float:
-    """Denominator df for one combination (numerator df 1)."""
-    phi, w, p = parts
-    variance = weights @ phi @ weights
-    side = phi @ weights
-    trace = np.einsum("a,kab,b->k", side, p, side) / variance
-    a1 = a2 = trace @ w @ trace
-    b = (a1 + 6 * a2) / 2
-    g = (2 * a1 - 5 * a2) / (3 * a2)
-    denominator = 3 + 2 * (1 - g)
-    c1, c2, c3 = g / denominator, (1 - g) / denominator, (3 - g) / denominator
-    e_star = 1 / (1 - a2)
-    v_star = 2 * (1 + c1 * b) / ((1 - c2 * b) ** 2 * (1 - c3 * b))
-    rho = v_star / (2 * e_star**2)
-    return float(4 + 3 / (rho - 1))
+    return (adjusted + adjusted.T) / 2, KRParts(phi, w, first)
 
 
 # ---- intervals ----------------------------------------------------------------------------
