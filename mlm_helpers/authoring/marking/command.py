@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -27,7 +28,7 @@ from mlm_helpers.authoring.marking.store import Store
 from mlm_helpers.authoring.marking.texts import shown
 from mlm_helpers.errors import MLMError
 
-LEAST_MEMORY = 600  # megabytes; below this Python and the package do not even start
+LEAST_MEMORY = 600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,47 +46,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--column", action="append", default=[], metavar="[part2=]NAME",
         help="the gradebook's column; with part2= for one exercise, else for the total",
     )  # fmt: skip
-    add("--jobs", type=_whole, default=os.cpu_count() or 1, help="how many at a time")
-    add("--seconds", type=_seconds, default=60.0, help="limit for one answer cell")
-    add("--memory", type=_memory, default=3000, help="limit in megabytes")
+    add("--jobs", default=os.cpu_count() or 1, help="how many at a time")
+    add("--seconds", default=60.0, help="limit for one answer cell")
+    add("--memory", default=3000, help="limit in megabytes")
     add("--again", action="store_true", help="mark also what is marked already")
     add("--unsafe", action="store_true", help="mark also where the system offers no protection")
 
 
-def _whole(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 64:
-        raise argparse.ArgumentTypeError("write a whole number from 1 to 64.")
-    return int(text)
+def _limits(options: Any) -> Limits:
+    """The limits, and how many at a time, as numbers that make sense."""
+    options.jobs = int(_number(options.jobs, "--jobs", 1, 64, "notebooks at a time"))
+    seconds = _number(options.seconds, "--seconds", 1, 3600, "seconds for one answer cell")
+    # below this Python and the package do not even start
+    memory = _number(options.memory, "--memory", LEAST_MEMORY, 10**6, "megabytes")
+    return Limits(seconds, 5 * seconds, int(memory))
 
 
-def _seconds(text: str) -> float:
+def _number(text: Any, option: str, least: float, most: float, what: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = 0.0
-    if not 1 <= value <= 3600:
-        raise argparse.ArgumentTypeError("write the seconds for one cell, from 1 to 3600.")
+        value = math.nan
+    if not least <= value <= most:
+        raise MLMError(f"{option} {shown(str(text))}: give {what}, from {least:g} to {most:g}.")
     return value
-
-
-def _memory(text: str) -> int:
-    if not text.isdigit() or int(text) < LEAST_MEMORY:
-        raise argparse.ArgumentTypeError(
-            f"write megabytes, at least {LEAST_MEMORY}: Python and the package need that much."
-        )
-    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:
     """Mark everything, with a progress bar, and write tables and pages."""
-    columns = _columns(options)
+    columns, limits = _columns(options), _limits(options)
     with ExitStack() as stack:
         stack.enter_context(_ending_on_signals())
         private = [options.submissions, pages_folder(options.out), options.out.absolute().parent]
         private.append(exercises_folder(options.exercises))
         closed, protection = stack.enter_context(protected(private, unsafe=options.unsafe))
         store = Store(None if options.unsafe else pages_folder(options.out) / "state")
-        limits = Limits(options.seconds, 5 * options.seconds, options.memory)
         marker = Marker(closed, options.exercises, limits, store)
         worth = read_points(
             options.points, {k: list(p.answers) for k, p in marker.pristine.items()}
@@ -107,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     _say(options, report, marker, results)
     if options.gradebook:
         _fill(options, columns, results, worth)
-    return 0
+    return 0 if any(r.scored for r in results) else 1
 
 
 def _with_a_bar(marker: Marker, collected: Collected, options: Any) -> list[Marked]:

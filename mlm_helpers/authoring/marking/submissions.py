@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from mlm_helpers.exercises.session import PARTS
 
 FEWEST_TO_COMPARE = 3  # cells of the course's own, to tell a notebook of another lesson
 _SAME = {"answer", "check", "hint"}  # what students fill in, and what every lesson has alike
+_OPENS = re.compile(r"(?:open_lesson|load_dataset)\([^()]*\)")
 _NO_NOTEBOOK = "The file is not a notebook, or is damaged."
 _UNKNOWN = "It cannot be told which exercise this notebook is."
 _OTHER_LESSON = (
@@ -169,10 +171,15 @@ def _which(
 
 
 def _of_another_lesson(cells: list[dict[str, str]], pristine: Pristine) -> bool:
-    """Whether most of what the notebook tells and asks differs from what was handed out."""
+    """Whether the notebook's own cells open other data than those handed out, or most of what it
+    tells and asks differs."""
     there = [c for c in cells if c["id"] in pristine.told]
-    same = sum(_flat(c["source"]) == pristine.told[c["id"]] for c in there)
-    return len(there) >= FEWEST_TO_COMPARE and same < len(there) / 2
+    differ = [c for c in there if _flat(c["source"]) != pristine.told[c["id"]]]
+    opened = {call for c in there for call in _OPENS.findall(c["source"])}
+    known = {call for text in pristine.told.values() for call in _OPENS.findall(text)}
+    other_data = opened and not opened & known and len(differ) > 1
+    many = len(there) >= FEWEST_TO_COMPARE and len(differ) > len(there) / 2
+    return bool(other_data or many)
 
 
 def _merge(empty: Submission, cells: list[dict[str, str]], pristine: Pristine) -> Submission:
