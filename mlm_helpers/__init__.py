@@ -17,6 +17,8 @@ _WHERE = {
     "fit_mlm": "engine.fit",
     "MLMFit": "engine.fit",
     "compare": "engine.inference",
+    "influence": "interpret.influence",
+    "Influence": "interpret.influence",
     "power": "interpret.planning",
     "approximate_power": "interpret.planning",
     "with_centering": "engine.chunks",

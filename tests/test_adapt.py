@@ -31,6 +31,7 @@ from mlm_helpers.authoring.notebooks import sources
 from mlm_helpers.errors import MLMError
 from mlm_helpers.exercises import exercise
 from mlm_helpers.exercises.judging.plain import to_plain
+from mlm_helpers.exercises.study import study_of
 from mlm_helpers.lesson.files import (
     lesson_problems,
     open_lesson,
@@ -298,7 +299,7 @@ def test_the_numbers_are_those_of_an_independent_fit(clinic_course):
     two["town"] = (two["Lage"] == "town").astype(int)
     two["staff"] -= two["staff"].mean()
     pair = fit_mlm("y ~ 1 + town + staff + t + town * t + staff * t + (1 + t | clinic)", two)
-    study = open_lesson(clinic_course).study()
+    study = study_of(open_lesson(clinic_course))
     assert study.m3.criterion == pytest.approx(pair.criterion, abs=1e-7)
 
 
@@ -325,7 +326,7 @@ def test_submissions_to_an_adapted_course_are_marked_on_its_data(clinic_course, 
 
 @pytest.fixture(scope="module")
 def clinic_study(tmp_path_factory):
-    return read_lesson(put(tmp_path_factory.mktemp("study"))).study()
+    return study_of(read_lesson(put(tmp_path_factory.mktemp("study"))))
 
 
 def test_wrong_answers_are_recognised_and_answered_in_the_datas_own_words(clinic_study):

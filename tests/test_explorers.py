@@ -81,7 +81,7 @@ def cross(m2: Any) -> tuple[dict[str, Any], cl.Cloud, dict[str, cl.Reference]]:
     parts = roles.read_roles(m2)
     state = {**roles.estimates(m2, parts), "mode": cl.SECTOR}
     cloud = cl.make_cloud(True, 0.4)
-    return state, cloud, {cl.SECTOR: cl.Reference("the fit", m2, parts.columns)}
+    return state, cloud, {cl.SECTOR: cl.Reference("the fit", m2, parts.columns, parts.level1)}
 
 
 def test_standard_errors_at_the_estimates_are_those_of_the_fit(m2: Any) -> None:

@@ -46,8 +46,12 @@ def direct(requirements):
 
 
 RUN, TEST = pins("requirements.txt"), pins("requirements-test.txt")
-DIRECT_RUN = direct(PROJECT["dependencies"])
-DIRECT_TEST = direct(PROJECT["optional-dependencies"]["test"])
+EXTRAS = {name: direct(texts) for name, texts in PROJECT["optional-dependencies"].items()}
+LIBRARY = direct(PROJECT["dependencies"])
+# The course's environment holds what the notebooks use and instructors need, but not Parquet.
+DIRECT_RUN = {**LIBRARY, **EXTRAS["lab"], **EXTRAS["statsmodels"], **EXTRAS["teach"]}
+DIRECT_RUN |= {name: EXTRAS["files"][name] for name in ("openpyxl", "pyreadstat")}
+DIRECT_TEST = {**EXTRAS["test"], "pyarrow": EXTRAS["files"]["pyarrow"]}
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
 
 
@@ -57,6 +61,54 @@ CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["
 def test_what_the_package_needs_is_pinned(wanted, pinned):
     for name, requirement in wanted.items():
         assert Version(pinned[name]) in requirement.specifier, requirement
+
+
+def test_the_oldest_versions_allowed_are_those_that_are_tried():
+    oldest = [Requirement(text) for text in lines("tests/requirements-oldest.txt")]
+    assert oldest
+    for tried in oldest:
+        allowed = {**LIBRARY, **EXTRAS["statsmodels"]}[tried.name]
+        assert str(allowed.specifier) == str(tried.specifier).replace("==", ">=")
+
+
+CALLED = {"PIL": "pillow", "IPython": "ipython", "dask": "dask"}  # import name to package name
+
+
+def imported_packages():
+    """The packages that the library imports or asks for with ``needed``, wherever it does."""
+    ours_and_pythons = sys.stdlib_module_names | {"mlm_helpers"}
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules = [node.module]
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "needed":
+                modules = [node.args[0].value]
+            else:
+                continue
+            found |= {module.split(".")[0] for module in modules} - ours_and_pythons
+    return {canonicalize_name(CALLED.get(name, name)) for name in found}
+
+
+def test_what_is_declared_is_what_is_imported():
+    extras = [EXTRAS[name] for name in ("files", "statsmodels", "teach", "cluster")]
+    declared = set(LIBRARY).union(*extras)
+    # pandas opens .xlsx with openpyxl and Dask computes with distributed; nothing imports them
+    assert declared - {"distributed"} == imported_packages()
+
+
+def test_the_wheel_holds_every_file_of_the_package():
+    """What git knows below mlm_helpers is Python, or matches a pattern of package-data."""
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    patterns = setuptools["setuptools"]["package-data"]["mlm_helpers"]
+    packed = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
+    known = subprocess.run(
+        ["git", "ls-files", "mlm_helpers"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
+    files = [ROOT / name for name in known if not name.endswith(".py")]
+    assert [path for path in files if path.exists() and path not in packed] == []
 
 
 def test_test_packages_are_not_needed_to_run():
@@ -96,7 +148,8 @@ def test_no_list_names_a_host():
 
 def test_citation_and_package_have_one_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert citation["version"] == PROJECT["version"] == mlm_helpers.__version__
+    assert citation["version"] == mlm_helpers.__version__
+    assert "version" in PROJECT["dynamic"]
     assert citation["license"] == PROJECT["license"]
 
 

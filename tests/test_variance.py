@@ -159,3 +159,68 @@ def test_null_model() -> None:
     assert ours.loc["f", "total"] == 0
     assert ours.loc["fvm", "total"] == pytest.approx(mlm.icc(fit("hsb_null")))
     assert ours.loc["m", "between"] == 1
+
+
+# ---- random coefficients are matched by name -------------------------------------------------
+def _three_slopes(seed: int = 4) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    g = np.repeat(np.arange(50), 14)
+    data = pd.DataFrame(rng.normal(size=(len(g), 4)), columns=["a", "b", "c", "d"])
+    data["g"] = g
+    u = rng.normal(size=(50, 4)) * [1.0, 1.3, 0.4, 0.7]
+    data["y"] = u[g, 0] + (u[g, 1:] * data[["a", "b", "c"]].to_numpy()).sum(axis=1)
+    data["y"] += 0.8 * data.d + rng.normal(size=len(g))
+    return data
+
+
+@pytest.mark.parametrize(
+    ("fixed", "random"),
+    [
+        ("b + a + d", "(1 + a + b | g)"),
+        ("d + a + b", "(1 + b + a | g)"),
+        ("d + b + a", "(0 + a + b + 1 | g)"),
+        ("a + d + b", "(b + a + 1 | g)"),
+        ("d + a * b - a:b", "(1 + a + b | g)"),
+    ],
+)
+def test_the_order_of_predictors_changes_no_share(fixed: str, random: str) -> None:
+    data = _three_slopes()
+    base = mlm.fit_mlm("y ~ a + b + (1 + a + b | g)", data)
+    right = mlm.variance_explained(base, mlm.fit_mlm("y ~ a + b + d + (1 + a + b | g)", data))
+    found = mlm.variance_explained(base, mlm.fit_mlm(f"y ~ {fixed} + {random}", data))
+    assert list(found.index) == ["tau00", "tau11", "tau22", "sigma2"]
+    np.testing.assert_allclose(found["explained"], right["explained"], atol=1e-5)
+    assert found.attrs["terms"]["tau22"] == "b"
+
+
+@pytest.mark.parametrize(
+    "random", ["(0 + a | g)", "(1 | g)", "(c + 1 + b + a | g)", "(0 + c + a | g)", "(a + b || g)"]
+)
+def test_one_to_four_random_coefficients_with_and_without_a_fixed_part(random: str) -> None:
+    """Also slopes whose average is fixed at 0, and a covariate written before them."""
+    data = _three_slopes()
+    base, full = (mlm.fit_mlm(f"y ~ {f} + {random}", data) for f in ("1", "d + 1"))
+    table = mlm.variance_explained(base, full)
+    of = {name: fit.T.to_numpy().diagonal() for name, fit in (("base", base), ("full", full))}
+    for tau, term in table.attrs["terms"].items():
+        if tau != "sigma2":
+            for name, fit in (("base", base), ("full", full)):
+                at = list(fit.design.random).index(term)
+                assert table.loc[tau, name] == pytest.approx(of[name][at])
+    assert table.loc["sigma2", "explained"] > 0.1
+
+
+def test_explorer_standard_errors_are_those_of_the_fit_in_any_order_of_the_random_part() -> None:
+    data = _three_slopes().assign(w=lambda d: d.g % 2)
+    for random in ("(1 + a | g)", "(0 + a | g) + (1 | g)", "(a + 1 | g)", "(1 | g) + (0 + a | g)"):
+        fit = mlm.fit_mlm(f"y ~ a * w + {random}", data)
+        shown = mlm.explore_cross_level(fit).tables.parameters["std_error"].sort_values()
+        np.testing.assert_allclose(shown, np.sort(fit.fixed_effects["std_error"]), rtol=1e-4)
+
+
+@pytest.mark.parametrize("random", ["(1 | g)", "(0 + a | g)", "(1 + a + b | g)", "(1 + b | g)"])
+def test_the_explorer_refuses_another_random_part_in_words(random: str) -> None:
+    data = _three_slopes().assign(w=lambda d: d.g % 2)
+    fit = mlm.fit_mlm(f"y ~ a * w + b + {random}", data)
+    with pytest.raises(MLMError, match="intercept and of one slope"):
+        mlm.explore_cross_level(fit)

@@ -30,6 +30,23 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m mlm_helpers.authoring", description="Tools for instructors."
     )
+    try:
+        return _run(parser, argv)
+    except MLMError as error:
+        print(error, file=sys.stderr)
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("mlm_helpers"):
+            raise
+        print(
+            f"This needs the package {error.name}, which is not installed here: "
+            "pip install 'mlm-helpers[teach]' brings what instructors need.",
+            file=sys.stderr,
+        )
+    return 1
+
+
+def _run(parser: argparse.ArgumentParser, argv: list[str]) -> int:
+    """Load the one command that was chosen, and run it."""
     chosen = next((a for a in argv if not a.startswith("-")), "")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     module = None
@@ -40,11 +57,7 @@ def main(argv: list[str] | None = None) -> int:
             module.add_arguments(command)
     options = parser.parse_args(argv)
     assert module is not None  # argparse has refused anything else
-    try:
-        return module.run(options)
-    except MLMError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return module.run(options)
 
 
 def _sentence(text: str) -> str:

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING
 from mlm_helpers.errors import MLMError
 from mlm_helpers.lesson.files import (
     LESSON_FILE,
-    CourseLesson,
     lesson_path,
     lesson_problems,
     lesson_sources,
     open_lesson,
 )
+from mlm_helpers.lesson.lesson import Lesson
 from mlm_helpers.words.vocabulary import escape_markdown
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def ready(lesson: CourseLesson) -> str:
+def ready(lesson: Lesson) -> str:
     """What the lesson is about, in a few lines."""
     from mlm_helpers.authoring.handouts import HandoutContext
 
@@ -158,7 +158,7 @@ def _constant(text: str, _match: re.Match[str]) -> str:
     return text
 
 
-def _notebooks(lesson: CourseLesson) -> Iterator[tuple[str, str, NotebookNode]]:
+def _notebooks(lesson: Lesson) -> Iterator[tuple[str, str, NotebookNode]]:
     from mlm_helpers.authoring.handouts import (
         EXERCISES,
         WALKTHROUGH,
@@ -207,7 +207,7 @@ def _move(course: Path, out: Path) -> None:
         raise
 
 
-def _readme(lesson: CourseLesson) -> str:
+def _readme(lesson: Lesson) -> str:
     v = lesson.vocabulary
     title = escape_markdown(f"{lesson.title}: {lesson.topic}")
     return f"""# {title}

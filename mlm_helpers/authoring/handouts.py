@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mlm_helpers.exercises.questions import Question
     from mlm_helpers.exercises.study import Study
-    from mlm_helpers.lesson.files import CourseLesson
+    from mlm_helpers.lesson.lesson import Lesson
 
 EXERCISES = {
     "part1": "part1_define_the_parameters.ipynb",
@@ -45,7 +45,7 @@ above the answer gives a hint; run it again for the next one."""
 
 
 # ---- public -----------------------------------------------------------------------------------
-def exercise_notebook(part: str, lesson: CourseLesson) -> NotebookNode:
+def exercise_notebook(part: str, lesson: Lesson) -> NotebookNode:
     """The solution notebook of one exercise (``"part1"`` to ``"part4"``), not yet run.
 
     Part 3 is about High School & Beyond whatever the lesson. A question that does not apply to the
@@ -59,7 +59,7 @@ def exercise_notebook(part: str, lesson: CourseLesson) -> NotebookNode:
     return new_notebook(cells=cells, metadata={"mlm_exercise": part})
 
 
-def walkthrough_notebook(lesson: CourseLesson) -> NotebookNode:
+def walkthrough_notebook(lesson: Lesson) -> NotebookNode:
     """The walkthrough on a lesson's data, not yet run."""
     from nbformat.v4 import new_notebook
 
@@ -120,8 +120,6 @@ def _exercise_cells(piece: Piece, context: HandoutContext) -> Iterator[NotebookN
 class HandoutContext(Context):
     """The names and flags of exercises and walkthrough, for one lesson."""
 
-    lesson: CourseLesson
-
     def wants(self, piece: Piece) -> bool:
         """Whether the cell's conditions hold."""
         return all(self.flag(name) for name in piece.conditions)
@@ -131,12 +129,6 @@ class HandoutContext(Context):
         if name.startswith("reads_"):
             return self.reads(name.removeprefix("reads_"))
         return bool(getattr(self, f"is_{name}"))
-
-    @cached_property
-    def formulas(self) -> dict[str, str]:
-        """The lecture's formulas and the null model's."""
-        y, g = self.lesson.vocabulary.outcome.column, self.lesson.vocabulary.group_column
-        return {**super().formulas, "m0": f"{y} ~ 1 + (1 | {g})"}
 
     @cached_property
     def names(self) -> dict[str, Any]:
@@ -161,9 +153,9 @@ class HandoutContext(Context):
     @cached_property
     def study(self) -> Study:
         """What the exercises are computed from."""
-        from mlm_helpers.exercises.study import Study
+        from mlm_helpers.exercises.study import study_of
 
-        return Study(self.fit("m3"), self.lesson.vocabulary)
+        return study_of(self.lesson)
 
     @cached_property
     def questions(self) -> dict[str, dict[str, Question]]:
@@ -200,7 +192,7 @@ class HandoutContext(Context):
             return Raw("\n".join(lines))
         table = "lesson.pair().data" if lesson.is_pair else "lesson.data"
         lines.append("lesson = mlm.open_lesson()")
-        lines.append(f'ex = mlm.exercise("{part}", study=lesson.study())')
+        lines.append(f'ex = mlm.exercise("{part}", study=lesson)')
         lines += [f"{lesson.name} = {table}"] if data else []
         return Raw("\n".join(lines))
 

@@ -19,13 +19,15 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mlm_helpers.errors import MLMError
+from mlm_helpers.lesson.lesson import Lesson
+from mlm_helpers.lesson.roles import quoted_name
 from mlm_helpers.words.vocabulary import Code, Predictor, Vocabulary, join_words, pretty_symbol
 
 if TYPE_CHECKING:
@@ -41,43 +43,6 @@ NORMAL_95 = 1.959963984540054  # the intervals of the caterpillar plot
 NOTEBOOK = "lecture06_cross_level_interactions.ipynb"
 TAGS = {"hide": "hide-input", "explorer": "explorer"}
 SLIDE_TYPES = ("slide", "subslide", "fragment", "skip", "-")
-
-
-# ---- what a lecture is about ------------------------------------------------------------------
-@dataclass(frozen=True)
-class Lesson:
-    """The data of a lecture and the parts that their columns play.
-
-    Parameters
-    ----------
-    name : of the table in the notebook, a Python name such as ``ex1``.
-    data : the table, with the centered columns in it.
-    vocabulary : the words for its columns.
-    loading : lines of code that make ``name`` in the notebook, after ``import mlm_helpers as mlm``.
-    predictor : the level-1 predictor, centered within groups (``famsesc``).
-    moderator : the level-2 predictor with codes or categories that Model 2 adds (``sector``).
-    second : the continuous level-2 predictor that Model 3 adds (``schsesgdm``).
-    about : a sentence or two on where the data come from.
-    words : the notebook's name for the vocabulary, ``""`` when the package ships it.
-    course, title, topic : for the first slide.
-    next_step : Markdown for the last slide, where students go from here.
-    notes : further sentences for the instructor, by slide number.
-    """
-
-    name: str
-    data: pd.DataFrame
-    vocabulary: Vocabulary
-    loading: str
-    predictor: str
-    moderator: str
-    second: str
-    about: str
-    words: str = ""
-    course: str = "Multilevel analysis"
-    title: str = "Lecture 6"
-    topic: str = "Cross-Level Interactions"
-    next_step: str = ""
-    notes: dict[int, str] = field(default_factory=dict)
 
 
 def shipped_lesson(name: str) -> Lesson:
@@ -210,43 +175,14 @@ class Context:
         self.two = len(self.w.codes) == 2
 
     # -- the models
-    @cached_property
+    @property
     def formulas(self) -> dict[str, str]:
         """The lecture's formulas, written as on its slides."""
-        y, x, w, m, g = (
-            _quoted_name(c)
-            for c in (
-                self.lesson.vocabulary.outcome.column,
-                self.lesson.predictor,
-                self.lesson.moderator,
-                self.lesson.second,
-                self.lesson.vocabulary.group_column,
-            )
-        )
-        random = f"(1 + {x} | {g})"
-        fixed = f"{y} ~ 1 + {w} + {m} + {x} + {w} * {x} + {m} * {x}"
-        return {
-            "m1": f"{y} ~ 1 + {x} + {random}",
-            "m1_ri": f"{y} ~ 1 + {x} + (1 | {g})",
-            "m2": f"{y} ~ 1 + {x} + {w} + {w} * {x} + {random}",
-            "m3": f"{fixed} + {random}",
-            "m3_ri": f"{fixed} + (1 | {g})",
-            "both": f"{y} ~ 1 + {x} + {m} + {random}",
-            "m3_fixed": fixed,
-            "random": random,
-        }
+        return self.lesson.formulas
 
     def fit(self, name: str) -> MLMFit:
         """One of the lecture's models, fitted once."""
-        from mlm_helpers.engine.fit import fit_mlm
-
-        if name not in self._fits:
-            self._fits[name] = fit_mlm(self.formulas[name], self.lesson.data)
-        return self._fits[name]
-
-    @cached_property
-    def _fits(self) -> dict[str, MLMFit]:
-        return {}
+        return self.lesson.fit(name)
 
     @cached_property
     def m3_words(self) -> Vocabulary:
@@ -348,7 +284,7 @@ class Context:
             "f": {k: Raw(t) for k, t in f.items()},
             "r": {k: Raw(_r_call(t)) for k, t in f.items()},
             "q": {
-                k: Raw(_quoted_name(c))
+                k: Raw(quoted_name(c))
                 for k, c in (
                     ("x", self.x.column),
                     ("w", self.w.column),
@@ -415,7 +351,8 @@ class Context:
         if self.flags["contextual"]:
             both = contextual_effect(self.fit("both"), self.x.column, self.m.column)["estimate"]
             in_m3 = contextual_effect(m3, self.x.column, self.m.column)["estimate"]
-            out |= {"ctx": both, "ctx3": float(in_m3["contextual"])}
+            # at each kind of group, the reference first
+            out |= {"ctx": both, "ctx3": float(in_m3.loc[["contextual"]].iloc[0])}
         return out
 
     # -- functions
@@ -587,11 +524,6 @@ def _leaves_out_zero(fit: MLMFit, name: str) -> int:
 
 def _code_number(code: Code) -> float:
     return code.number if code.number is not None else 0.0
-
-
-def _quoted_name(column: str) -> str:
-    """A column's name in a formula."""
-    return column if column.isidentifier() else f"`{column}`"
 
 
 def _r_call(formula: str) -> str:

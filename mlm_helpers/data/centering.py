@@ -15,13 +15,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from mlm_helpers.engine.variables import constant_within
 from mlm_helpers.errors import MLMError, suggest
 
 __all__ = ["center_grand", "center_within", "group_mean", "is_group_level"]
-
-# Two values of one group count as equal when they differ by less than this share of the column's
-# whole range: means computed elsewhere and written to a file differ in their last digits.
-_SAME = 1e-9
 
 
 def group_mean(data: pd.DataFrame, column: str, group: str) -> pd.Series:
@@ -98,9 +95,7 @@ def is_group_level(data: pd.DataFrame, column: str, group: str) -> bool:
         _refuse_missing(series, column)
         return int(series.groupby(keys, observed=True).nunique().max()) <= 1
     values = _numbers(data, column)
-    by_group = values.groupby(keys, observed=True, sort=False)
-    spread = (by_group.max() - by_group.min()).max()
-    return bool(spread <= _SAME * (values.max() - values.min()))
+    return constant_within(values.to_numpy(), pd.factorize(keys)[0])
 
 
 def _column(data: pd.DataFrame, name: str) -> pd.Series:

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from mlm_helpers.engine.summary import html_table
-from mlm_helpers.errors import MLMError, suggest
+from mlm_helpers.engine.variables import one_value_a_group
+from mlm_helpers.errors import MLMError, needed, suggest
 from mlm_helpers.words.vocabulary import join_words
 
 __all__ = ["Finding", "Inspection", "inspect_data", "messy_example", "read_data"]
@@ -31,8 +32,6 @@ FAR = 4.0
 MISSING_CODES = frozenset(
     sign * n for n in (7, 8, 9, 77, 88, 99, 777, 888, 999, 7777, 8888, 9999) for sign in (1, -1)
 ) | {-1}
-# A level-2 variable may differ in the last digits of a computed mean; larger differences are real.
-SAME = 1e-9
 FEW_GROUPS = 20
 MANY_VALUES = 12
 
@@ -134,12 +133,21 @@ def _read_stata(file: Path, options: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _read_spss(file: Path, options: Mapping[str, Any]) -> pd.DataFrame:
-    import pyreadstat
-
+    pyreadstat = needed("pyreadstat", "Reading SPSS files", "files")
     data, meta = pyreadstat.read_sav(str(file), **options)
     data.attrs["labels"] = {k: v for k, v in meta.column_names_to_labels.items() if v}
     data.attrs["value_labels"] = dict(meta.variable_value_labels)
     return data
+
+
+def _read_excel(file: Path, options: Mapping[str, Any]) -> pd.DataFrame:
+    needed("openpyxl", "Reading Excel files", "files")
+    return pd.read_excel(file, **options)
+
+
+def _read_parquet(file: Path, options: Mapping[str, Any]) -> pd.DataFrame:
+    needed("pyarrow", "Reading Parquet files", "files")
+    return pd.read_parquet(file, **options)
 
 
 _READERS: dict[str, Callable[[Path, Mapping[str, Any]], pd.DataFrame]] = {
@@ -150,8 +158,8 @@ _READERS: dict[str, Callable[[Path, Mapping[str, Any]], pd.DataFrame]] = {
     ".sav": _read_spss,
     ".zsav": _read_spss,
     ".sas7bdat": lambda file, options: pd.read_sas(file, **{"encoding": "utf-8", **options}),
-    ".xlsx": lambda file, options: pd.read_excel(file, **options),
-    ".parquet": lambda file, options: pd.read_parquet(file, **options),
+    ".xlsx": _read_excel,
+    ".parquet": _read_parquet,
 }
 
 
@@ -487,10 +495,13 @@ def _levels(
 def _varies(values: pd.Series, keys: pd.Series) -> pd.Series:
     """For each group, whether it holds different values (missing ones aside)."""
     if _is_numeric(values):
-        numbers = _numbers(values)
-        by = numbers.groupby(keys, observed=True)
-        spread = numbers.max() - numbers.min()
-        return (by.max() - by.min()).fillna(0.0) > SAME * (spread if spread > 0 else 1.0)
+        by = _finite(values).groupby(keys, observed=True)
+        low, high = by.min(), by.max()
+        there = low.notna()
+        out = pd.Series(False, index=low.index)
+        if there.any():
+            out[there] = ~one_value_a_group(low[there].to_numpy(), high[there].to_numpy())
+        return out
     return values.groupby(keys, observed=True).nunique() > 1
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlm_helpers.errors import needed
+
 if TYPE_CHECKING:
     from statsmodels.regression.mixed_linear_model import MixedLM, MixedLMResults
 
@@ -22,15 +24,10 @@ def to_statsmodels(fit: MLMFit) -> MixedLMResults:
     everything else (its standard errors come from its own Hessian, its p-values from z). At a
     singular fit a variance of exactly 0 is replaced by 1e-9 σ², because statsmodels inverts T.
     """
-    from statsmodels.regression.mixed_linear_model import (
-        MixedLMParams,
-        MixedLMResults,
-        MixedLMResultsWrapper,
-    )
-
+    mixed = needed("statsmodels.regression.mixed_linear_model", "to_statsmodels()", "statsmodels")
     model = _model(fit)
     relative = _invertible(fit)
-    params = MixedLMParams.from_components(fe_params=fit.gamma, cov_re=relative)
+    params = mixed.MixedLMParams.from_components(fe_params=fit.gamma, cov_re=relative)
     model.reml = fit.reml
     model.cov_pen = model.fe_pen = None
     model._cov_sing = 0
@@ -39,7 +36,7 @@ def to_statsmodels(fit: MLMFit) -> MixedLMResults:
         # at a singular T statsmodels warns of what fit.messages already says
         warnings.simplefilter("ignore")
         covariance = _parameter_covariance(model, params)
-    results = MixedLMResults(
+    results = mixed.MixedLMResults(
         model, params.get_packed(use_sqrt=False, has_fe=True), covariance / fit.sigma2
     )
     results.params_object = params
@@ -57,7 +54,7 @@ def to_statsmodels(fit: MLMFit) -> MixedLMResults:
     results.k_re2, results.k_vc = model.k_re2, model.k_vc
     results.use_sqrt = model.use_sqrt
     results.freepat = model._freepat
-    return MixedLMResultsWrapper(results)
+    return mixed.MixedLMResultsWrapper(results)
 
 
 def _model(fit: MLMFit) -> MixedLM:

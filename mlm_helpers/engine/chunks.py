@@ -31,7 +31,8 @@ from mlm_helpers.engine.formula import (
 )
 from mlm_helpers.engine.moments import Basis, GroupSums, Moments, add_rows, from_sums, left_over
 from mlm_helpers.engine.structure import VariableInfo
-from mlm_helpers.errors import MLMError
+from mlm_helpers.engine.variables import centering, one_value_a_group
+from mlm_helpers.errors import MLMError, needed
 
 if TYPE_CHECKING:
     from mlm_helpers.engine.fit import MLMFit
@@ -121,12 +122,7 @@ def _parquet(path: Path) -> Source:
             f"{path.name!r} is not a Parquet file: read it with pandas first, such as "
             "pd.read_csv, and pass the frame or its chunks."
         )
-    try:
-        import pyarrow.dataset as ds
-    except ImportError:
-        raise MLMError(
-            "Reading Parquet needs pyarrow: install it with 'pip install pyarrow'."
-        ) from None
+    ds = needed("pyarrow.dataset", "Reading Parquet files", "files")
     try:
         table = ds.dataset(path, format="parquet")
         rows = table.count_rows()
@@ -302,8 +298,9 @@ def group_means(
 def _sums_of(chunk: pd.DataFrame, names: list[str], group: str) -> pd.DataFrame:
     known_columns(chunk, [*names, group], group)
     _complete(chunk, [*names, group])
-    groups = chunk.groupby(group, observed=True)
-    return groups[names].sum().assign(n=groups.size())
+    # by the column itself: its name may be the name of the index as well
+    groups = chunk[names].groupby(chunk[group], observed=True)
+    return groups.sum().assign(n=groups.size())
 
 
 def _add_frames(frames: list[pd.DataFrame], _: bool) -> pd.DataFrame:
@@ -491,27 +488,16 @@ class Kept:
         """Level, kind and centering of one variable."""
         at = self.columns.index(name)
         low, high = self.low[:, at], self.high[:, at]
-        size = max(np.abs(low).max(), np.abs(high).max(), 1e-300)
-        level = 2 if np.all(high - low <= 1e-10 * np.abs(low) + 1e-12 * size) else 1
+        level = 2 if one_value_a_group(low, high).all() else 1
         if name in self.categories:
             names = tuple(map(str, self.categories[name]))
             return VariableInfo(name, level, "categorical", names, len(names) == 2)
-        total, rows = self.sums[:, at - len(self.columns)], self.n.sum()
-        mean = total.sum() / rows
-        spread = np.sqrt(max(self.square[at] / rows - mean**2, 0.0))
-        tiny = 1e-6 * max(spread, 1e-300)
-        means = total / self.n
-        if level == 1 and np.abs(means).max() <= tiny:
-            centered = "group"
-        elif abs(mean) <= tiny:
-            centered = "grand"
-        elif level == 2 and abs(means.mean()) <= tiny:
-            centered = "grand_groups"
-        else:
-            centered = "none"
         values = sorted(self.seen[at])
         categories = tuple(f"{v:g}" for v in values) if len(values) <= 2 else ()
-        return VariableInfo(name, level, "numeric", categories, len(values) == 2, centered)
+        total = self.sums[:, at - len(self.columns)]
+        found = centering(level, self.n.astype(float), total, float(self.square[at]), len(values))
+        two = len(values) == 2
+        return VariableInfo(name, level, "numeric", categories, two, found.which, found.off)
 
 
 def merge_kept(pieces: list[Kept], mine: bool = False) -> Kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlm_helpers.engine import joint, robust
 from mlm_helpers.engine.formula import (
     Design,
     build_design,
@@ -267,12 +269,19 @@ def _escape(
 class MLMFit:
     """A fitted two-level model. Tables are computed on first use and carry unrounded numbers."""
 
-    def __init__(self, moments: Moments, design: Design, reml: bool, data_name: str = ""):
+    def __init__(
+        self,
+        moments: Moments,
+        design: Design,
+        reml: bool,
+        data_name: str = "",
+        optimum: Optimum | None = None,
+    ):
         self.moments, self.design = moments, design
         self.reml, self.data_name = bool(reml), data_name
         self.formula = design.formula.text
-        self._template = Template.of_blocks(design.blocks)
-        self.optimum = optimise(moments, design.blocks, reml)
+        self.template = Template.of_blocks(design.blocks)
+        self.optimum = optimum or optimise(moments, design.blocks, reml)
         self._deviance = Deviance(moments, reml)
 
     # ---- size and criterion -------------------------------------------------------------
@@ -289,7 +298,7 @@ class MLMFit:
     @property
     def npar(self) -> int:
         """Fixed effects + variances and covariances + 1 for σ²."""
-        return self.moments.p + len(self._template) + 1
+        return self.moments.p + len(self.template) + 1
 
     @property
     def df_resid(self) -> int:
@@ -318,6 +327,11 @@ class MLMFit:
 
     # ---- variance components ------------------------------------------------------------
     @property
+    def sigma_dof(self) -> int:
+        """What σ² is divided by: rows, under REML less the fixed effects."""
+        return self._deviance.dof
+
+    @property
     def sigma2(self) -> float:
         """Level-1 residual variance σ², in squared units of the outcome."""
         return self.optimum.point.rss / self._deviance.dof * self.moments.basis.y_scale**2
@@ -328,9 +342,9 @@ class MLMFit:
         return float(np.sqrt(self.sigma2))
 
     @cached_property
-    def _relative(self) -> Array:
+    def relative_covariance(self) -> Array:
         """D = T/σ² in the user's columns (q, q)."""
-        factor = self._template.factor(self.optimum.theta)
+        factor = self.template.factor(self.optimum.theta)
         back = np.linalg.solve(self.moments.basis.to_z, factor)
         return back @ back.T
 
@@ -338,16 +352,16 @@ class MLMFit:
     def T(self) -> pd.DataFrame:
         """Covariance matrix of the random coefficients (q, q)."""
         names = list(self.design.random)
-        return pd.DataFrame(self._relative * self.sigma2, index=names, columns=names)
+        return pd.DataFrame(self.relative_covariance * self.sigma2, index=names, columns=names)
 
     @cached_property
     def theta(self) -> Array:
         """lme4's θ: the lower triangle of the relative Cholesky factor, in the user's columns."""
-        factor = np.zeros_like(self._relative)
+        factor = np.zeros_like(self.relative_covariance)
         for block in self.design.blocks:
             at = np.ix_(block, block)
-            factor[at] = semi_cholesky(self._relative[at])
-        return self._template.theta(factor)
+            factor[at] = semi_cholesky(self.relative_covariance[at])
+        return self.template.theta(factor)
 
     @cached_property
     def tau_numbers(self) -> tuple[int, ...]:
@@ -379,8 +393,8 @@ class MLMFit:
 
     # ---- fixed effects ------------------------------------------------------------------
     @cached_property
-    def _to_user(self) -> Array:
-        """β = _to_user @ (βs scaled by y): from the fitted basis to the user's columns."""
+    def to_user(self) -> Array:
+        """β = to_user @ (βs scaled by y): from the fitted basis to the user's columns."""
         back = np.linalg.inv(self.moments.basis.to_x) * self.moments.basis.y_scale
         return np.asarray(back, dtype=np.float64)
 
@@ -388,7 +402,7 @@ class MLMFit:
     def gamma(self) -> Array:
         """The fixed effects γ̂ (p,)."""
         basis = self.moments.basis
-        out = self._to_user @ self.optimum.point.beta
+        out = self.to_user @ self.optimum.point.beta
         if basis.x_intercept is not None:
             out[basis.x_intercept] += basis.y_shift
         return out
@@ -398,7 +412,7 @@ class MLMFit:
         """Covariance matrix of γ̂: σ²(X'V⁻¹X)⁻¹ (p, p)."""
         point = self.optimum.point
         scaled = point.sxx_inverse * (point.rss / self._deviance.dof)
-        v = self._to_user @ scaled @ self._to_user.T
+        v = self.to_user @ scaled @ self.to_user.T
         names = list(self.design.columns)
         return pd.DataFrame((v + v.T) / 2, index=names, columns=names)
 
@@ -430,6 +444,29 @@ class MLMFit:
 
         rows, names = self._weights(weights)
         return t_table(self, rows, list(index) if index is not None else names)
+
+    def anova(
+        self, type: int = 3, ddf: Literal["satterthwaite", "kr"] = "satterthwaite"
+    ) -> pd.DataFrame:
+        """F tests of the terms of the fixed part: ``sum_sq mean_sq num_df den_df F p``.
+
+        ``type`` 3 (default) or 2, ``ddf`` ``"satterthwaite"`` or ``"kr"`` (Kenward-Roger), as
+        lmerTest's ``anova``.
+        """
+        return joint.anova(self, type, ddf)
+
+    def test(
+        self, what: Any, ddf: Literal["satterthwaite", "kr"] = "satterthwaite"
+    ) -> pd.DataFrame:
+        """One F test that several combinations of γ are 0: ``fit.test("sector:cses")``.
+
+        ``what`` names a term, a coefficient or several, or holds weights as for ``contrast``.
+        """
+        return joint.joint_test(self, what, ddf)
+
+    def robust(self, kind: Literal["CR0", "CR1", "CR2"] = "CR2") -> pd.DataFrame:
+        """γ̂ with cluster-robust standard errors: ``estimate std_error df t p ratio``."""
+        return robust.robust(self, kind)
 
     def _weights(self, weights: Any) -> tuple[Array, list[Any]]:
         columns = list(self.design.columns)
@@ -482,7 +519,7 @@ class MLMFit:
     @cached_property
     def _eb(self) -> tuple[Array, Array]:
         """EB residuals (J, q) and their conditional covariances (J, q, q), user's columns."""
-        factor = self._template.factor(self.optimum.theta)
+        factor = self.template.factor(self.optimum.theta)
         d = factor @ factor.T
         basis = self.moments.basis
         _, e, p = group_solutions(self.moments, d)
@@ -526,11 +563,12 @@ class MLMFit:
 
     @cached_property
     def group_table(self) -> pd.DataFrame:
-        """One row per group: ``n`` and the values of the level-2 variables."""
+        """One row per group: ``n`` and the values of the level-2 variables (a variable named ``n``
+        as ``n_value``)."""
         index = pd.Index(self.design.labels, name=self.design.formula.group)
         out = pd.DataFrame({"n": self.moments.n}, index=index)
         for name, values in self.design.group_frame.items():
-            out[name] = values.to_numpy()
+            out["n_value" if name == "n" else name] = values.to_numpy()
         return out
 
     @cached_property
@@ -558,7 +596,7 @@ class MLMFit:
     @property
     def singular(self) -> bool:
         """True when T is on the boundary: a variance is 0 or a correlation is ±1."""
-        diagonal = self._template.rows == self._template.cols
+        diagonal = self.template.rows == self.template.cols
         return bool((np.abs(self.optimum.theta[diagonal]) < SINGULAR).any())
 
     @cached_property
@@ -606,6 +644,8 @@ class MLMFit:
         if formula is None:
             return MLMFit(self.moments, self.design, chosen, self.data_name)
         design = build_design(parse_formula(formula), self.data)
+        if design.given is None:  # how a column was centered is judged on all rows, as before
+            design = replace(design, given=self.design.given)
         return _fit_design(design, chosen, self.data_name)
 
     def to_statsmodels(self) -> MixedLMResults:

@@ -26,6 +26,7 @@ from mlm_helpers.engine.structure import (
     build_structure,
     split_product,
 )
+from mlm_helpers.engine.variables import describe_variable, with_all_rows
 from mlm_helpers.errors import MLMError, suggest
 
 Array = NDArray[np.float64]
@@ -300,6 +301,7 @@ class Design:
     blocks : which columns of z are correlated with each other
     data : the rows used, only the columns named in the formula
     dropped : rows left out because a value is missing, with the columns concerned
+    given : the same columns of all rows, where some were left out
     """
 
     formula: ParsedFormula
@@ -315,6 +317,7 @@ class Design:
     dropped: Mapping[str, int]
     n_dropped: int
     spec: ModelSpec
+    given: pd.DataFrame | None = None
     keeps_rows: ClassVar[bool] = True
 
     @cached_property
@@ -353,11 +356,13 @@ class Design:
 
     def describe(self) -> dict[str, VariableInfo]:
         """Level, kind and centering of each variable."""
-        return {
-            name: describe_variable(self.data[name], self.codes)
-            for name in self.formula.variables
-            if name != self.formula.group
-        }
+        group = self.formula.group
+        names = [name for name in self.formula.variables if name != group]
+        out = {name: describe_variable(self.data[name], self.codes) for name in names}
+        if self.given is None:
+            return out
+        keys = self.given[group]
+        return {name: with_all_rows(out[name], self.given[name], keys) for name in names}
 
     @cached_property
     def structure(self) -> Structure:
@@ -380,39 +385,6 @@ class Design:
             level_of=level_of,
             variables=infos,
         )
-
-
-def describe_variable(values: pd.Series, codes: NDArray[np.intp]) -> VariableInfo:
-    """Level, kind and centering of one column, given the group code of each row."""
-    name = str(values.name)
-    if not pd.api.types.is_numeric_dtype(values):
-        cats = pd.Categorical(values)
-        level = 2 if _constant_within(cats.codes.astype(float), codes) else 1
-        names = tuple(str(c) for c in cats.categories)
-        return VariableInfo(name, level, "categorical", names, len(names) == 2)
-    v = values.to_numpy(dtype=float)
-    level = 2 if _constant_within(v, codes) else 1
-    distinct = pd.unique(v)
-    binary = len(distinct) == 2
-    tiny = 1e-6 * max(float(v.std()), 1e-300)
-    n = np.bincount(codes)
-    means = np.bincount(codes, weights=v) / n
-    if level == 1 and np.abs(means).max() <= tiny:
-        centered = "group"
-    elif abs(v.mean()) <= tiny:
-        centered = "grand"
-    elif level == 2 and abs(means.mean()) <= tiny:
-        centered = "grand_groups"
-    else:
-        centered = "none"
-    categories = tuple(f"{d:g}" for d in sorted(distinct)) if len(distinct) <= 2 else ()
-    return VariableInfo(name, level, "numeric", categories, binary, centered)
-
-
-def _constant_within(v: Array, codes: NDArray[np.intp]) -> bool:
-    first = np.empty(codes.max() + 1)
-    first[codes[::-1]] = v[::-1]
-    return bool(np.allclose(v, first[codes], rtol=1e-10, atol=1e-12 * (np.abs(v).max() or 1.0)))
 
 
 def build_design(parsed: ParsedFormula, data: pd.DataFrame) -> Design:
@@ -467,6 +439,7 @@ def build_design(parsed: ParsedFormula, data: pd.DataFrame) -> Design:
         dropped=dropped,
         n_dropped=n_dropped,
         spec=fixed.model_spec,
+        given=data[list(parsed.variables)] if n_dropped else None,
     )
 
 

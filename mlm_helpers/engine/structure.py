@@ -20,7 +20,9 @@ class VariableInfo:
 
     ``level`` is 2 when the variable is constant within every group, else 1. ``centered`` is
     ``"group"`` (each group's mean is 0), ``"grand"`` (the mean over rows is 0), ``"grand_groups"``
-    (a level-2 variable whose mean over groups is 0) or ``"none"``.
+    (a level-2 variable whose mean over groups is 0) or ``"none"``. ``off`` says how far the mean of
+    the worst group is from 0, in standard deviations, where rows left out or printed decimals have
+    moved a column centered within groups off it.
     """
 
     name: str
@@ -29,6 +31,7 @@ class VariableInfo:
     categories: tuple[str, ...] = ()
     binary: bool = False
     centered: str = "none"
+    off: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

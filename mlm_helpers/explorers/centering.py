@@ -21,6 +21,7 @@ import pandas as pd
 from mlm_helpers.data.centering import center_grand, center_within, group_mean, is_group_level
 from mlm_helpers.engine.fit import MLMFit, fit_mlm
 from mlm_helpers.engine.inference import t_quantile
+from mlm_helpers.engine.variables import is_centered_within
 from mlm_helpers.errors import MLMError
 from mlm_helpers.words.vocabulary import Vocabulary, load_vocabulary, shipped_vocabularies
 
@@ -114,6 +115,11 @@ def make_lab(
         raise MLMError(
             f"{predictor!r} is the same for everybody in a group of {group!r}: centering needs a "
             "level-1 predictor."
+        )
+    if is_centered_within(data[predictor], data[group]):
+        raise MLMError(
+            f"{predictor!r} is centered within the groups of {group!r} already, so it has no group "
+            "means left to put into a model: give the predictor as it was measured."
         )
     if moderator and not is_group_level(kept, moderator, group):
         raise MLMError(

@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 from mlm_helpers.engine.fit import MLMFit, semi_cholesky
 from mlm_helpers.engine.likelihood import sums
+from mlm_helpers.engine.structure import INTERCEPT
+from mlm_helpers.errors import MLMError
 
 Array = NDArray[np.float64]
 
@@ -75,6 +77,17 @@ class Reference:
     label: str
     fit: MLMFit
     columns: Mapping[str, str]
+    level1: str
+
+    def __post_init__(self) -> None:
+        random, group = self.fit.design.random, self.fit.structure.group
+        if set(random) != {INTERCEPT, self.level1}:
+            named = ["intercept" if name == INTERCEPT else name for name in random]
+            raise MLMError(
+                "This explorer moves the variances of an intercept and of one slope, that of "
+                f"{self.level1}; the fit has random {' and '.join(named)}: give it one with "
+                f"(1 + {self.level1} | {group})."
+            )
 
     @cached_property
     def rows(self) -> tuple[str, ...]:
@@ -83,8 +96,11 @@ class Reference:
         return tuple(role.get(c, "") for c in self.fit.design.columns)
 
     def std_errors(self, t: Array) -> Array:
-        """Standard errors of the γ̂'s, √diag σ²(X'V⁻¹X)⁻¹, for these data if T were ``t``."""
+        """Standard errors of the γ̂'s, √diag σ²(X'V⁻¹X)⁻¹, for these data if T were ``t``, the
+        covariance of intercept and slope in this order."""
         fit = self.fit
+        order = [(INTERCEPT, self.level1).index(name) for name in fit.design.random]
+        t = t[np.ix_(order, order)]
         basis = fit.moments.basis
         k = basis.to_z
         d = k @ (t / fit.sigma2) @ k.T

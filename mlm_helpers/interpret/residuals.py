@@ -53,10 +53,11 @@ def _level1_columns(fit: MLMFit) -> tuple[list[str], Array]:
     names = list(fit.structure.level1_predictors)
     if not names:
         return [], np.empty((fit.nobs, 0))
-    return names, np.column_stack([_column(fit, name) for name in names])
+    return names, np.column_stack([term_column(fit, name) for name in names])
 
 
-def _column(fit: MLMFit, name: str) -> Array:
+def term_column(fit: MLMFit, name: str) -> Array:
+    """Values (n,) of a term of the model, whether it is a column of X, of Z or of neither."""
     design = fit.design
     for columns, values in ((design.columns, design.x), (design.random, design.z)):
         if name in columns:
@@ -156,8 +157,8 @@ def level2_values(fit: MLMFit, by: str, data: pd.DataFrame | None = None) -> pd.
         When the column is missing, or differs or is incomplete within a group.
     """
     group = fit.structure.group
-    if data is None and by in fit.group_table.columns and by != "n":
-        return fit.group_table[by]
+    if data is None and by in fit.design.group_frame.columns:
+        return fit.design.group_frame[by]
     if data is None and by not in fit.data.columns:
         raise MLMError(
             f"{by!r} is not in this model: give the table that has it, as in "

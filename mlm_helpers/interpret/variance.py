@@ -10,7 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlm_helpers.engine.structure import INTERCEPT, split_product
+from mlm_helpers.engine.variables import Centering, centering_of
 from mlm_helpers.errors import MLMError
+from mlm_helpers.interpret.residuals import term_column
 
 if TYPE_CHECKING:
     from mlm_helpers.engine.fit import MLMFit
@@ -65,9 +67,11 @@ def variance_explained(base: MLMFit, full: MLMFit) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, index ``tau00``, ``tau11``, ..., ``sigma2``; columns ``base``, ``full``,
-    ``explained`` (a share: 0.065 is 6.5%). A share can be negative, and adding a predictor can
-    lower one: each fit estimates its variances afresh. ``attrs["notes"]`` says so where it happens.
+    DataFrame, index ``tau00``, ``tau11``, ..., ``sigma2`` as they are numbered in ``base``
+    (``attrs["terms"]`` says whose they are; the two fits are matched by name); columns ``base``,
+    ``full``, ``explained`` (a share: 0.065 is 6.5%). A share can be negative, and adding a
+    predictor can lower one: each fit estimates its variances afresh. ``attrs["notes"]`` says so
+    where it happens.
 
     Raises
     ------
@@ -75,17 +79,29 @@ def variance_explained(base: MLMFit, full: MLMFit) -> pd.DataFrame:
         When the fits have other random parts, rows or criteria.
     """
     _comparable(base, full)
-    mine, other = base.variance_components, full.variance_components
-    rows = list(mine.index[mine["term2"].isna()])  # variances; covariances explain nothing
-    before = mine.loc[rows, "variance"].to_numpy(dtype=float)
-    after = other.loc[rows, "variance"].to_numpy(dtype=float)
+    mine, other = _variances(base), _variances(full)
+    rows = [parameter for parameter, _ in mine.values()]
+    before = np.array([value for _, value in mine.values()])
+    after = np.array([other[term][1] for term in mine])
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(before > 0, (before - after) / before, np.nan)
     out = pd.DataFrame(
         {"base": before, "full": after, "explained": share}, index=pd.Index(rows, name="parameter")
     )
-    out.attrs["notes"] = _notes(out, base, full)
+    out.attrs |= {"notes": _notes(out, base, full), "terms": dict(zip(rows, mine, strict=True))}
     return out
+
+
+def _variances(fit: MLMFit) -> dict[str, tuple[str, float]]:
+    """Name and value of each variance by whose it is, the level-1 residuals' last; covariances
+    explain nothing."""
+    table = fit.variance_components
+    table = table[table["term2"].isna()]
+    terms = table["term"].where(table["term"].notna(), "residual")
+    return {
+        str(term): (str(name), float(value))
+        for name, term, value in zip(table.index, terms, table["variance"], strict=True)
+    }
 
 
 def _comparable(base: MLMFit, full: MLMFit) -> None:
@@ -97,8 +113,6 @@ def _comparable(base: MLMFit, full: MLMFit) -> None:
             f"The random parts differ ({_parts(base)} and {_parts(full)}): τ means something else "
             "in each, so compare two fits with the same random part."
         )
-    if base.structure.random != full.structure.random:
-        raise MLMError("The random slopes are in another order in the two fits: use one order.")
     if base.nobs != full.nobs or base.ngroups != full.ngroups:
         raise MLMError(
             f"The fits use different rows ({base.nobs} in {base.ngroups} groups, {full.nobs} in "
@@ -157,7 +171,7 @@ def variance_decomposition(fit: MLMFit) -> pd.DataFrame:
     centered within groups its slope mixes both levels: then index ``f v m sigma2``, and only
     ``total`` is filled. ``attrs["note"]`` says which case it is.
     """
-    loose = _not_centered(fit)
+    loose, off = _centering(fit)
     t = fit.T.to_numpy()
     z = fit.design.z
     v = float(np.trace(t @ _cov(z)))
@@ -187,6 +201,10 @@ def variance_decomposition(fit: MLMFit) -> pd.DataFrame:
         out.attrs["note"] = (
             "Every level-1 predictor is centered within groups, so the variance divides exactly "
             "into within and between groups."
+            if not off
+            else "Every level-1 predictor was centered within groups; rows left out or rounded "
+            f"values have moved group means by up to {off:.2g} standard deviations, and so much of "
+            "f1 and v lies between groups."
         )
     return out.rename_axis("part")
 
@@ -225,18 +243,20 @@ def _fixed(fit: MLMFit, which: list[int]) -> float:
     return float(np.var(fit.design.x[:, which] @ fit.gamma[which], ddof=1))
 
 
-def _not_centered(fit: MLMFit) -> list[str]:
-    """Level-1 columns, fixed or random, with a group mean other than 0."""
-    design = fit.design
-    columns = {
-        c.column: design.x[:, design.columns.index(c.column)]
-        for c in fit.structure.coefficients
-        if c.level1 is not None
-    }
-    columns |= {name: design.z[:, k] for k, name in enumerate(design.random) if name != INTERCEPT}
-    loose = []
-    for name, values in columns.items():
-        sums = np.bincount(design.codes, weights=values, minlength=len(design.labels))
-        if np.abs(sums / fit.moments.n).max() > 1e-8 * max(float(values.std()), 1e-300):
+def _centering(fit: MLMFit) -> tuple[list[str], float]:
+    """The level-1 terms, fixed or random, that were not centered within groups; and how far the
+    group means of the others are from 0, in standard deviations."""
+    terms = dict.fromkeys(fit.structure.level1_predictors)
+    terms |= dict.fromkeys(n for n in fit.design.random if n != INTERCEPT)
+    loose, off = [], 0.0
+    for name in terms:
+        info = fit.structure.variables.get(name)
+        found = (
+            Centering(info.centered, info.off)
+            if info
+            else centering_of(term_column(fit, name), fit.design.codes)
+        )
+        if found.which != "group":
             loose.append(name)
-    return loose
+        off = max(off, found.off)
+    return loose, off

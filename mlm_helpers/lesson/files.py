@@ -4,7 +4,7 @@ A lesson file is TOML. It names a data file and says in words what its columns a
 of the course follows from it. The shipped ``lessons/ex1.toml`` and ``lessons/hsb82.toml`` show the
 short form for data of the course, INSTRUCTORS.md the form for data of your own.
 
-``read_lesson`` turns the file into a :class:`CourseLesson` and refuses, in sentences, what cannot
+``read_lesson`` turns the file into a :class:`Lesson` and refuses, in sentences, what cannot
 become a lecture. What it does to the data on the way is little, and said in ``about``: rows without
 a value are left out, two-valued columns become 0/1, columns are centered, and column names that a
 formula could not hold are changed.
@@ -19,8 +19,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlm_helpers.authoring.lecture import Lesson
 from mlm_helpers.errors import MLMError, suggest
+from mlm_helpers.lesson.lesson import Lesson
 from mlm_helpers.lesson.names import identifier, safe_names
 from mlm_helpers.lesson.settings import (
     check_words,
@@ -29,12 +29,10 @@ from mlm_helpers.lesson.settings import (
     read_words,
     shipped_lessons,
 )
-from mlm_helpers.words.vocabulary import Code, Predictor, Vocabulary, join_words
+from mlm_helpers.words.vocabulary import Predictor, Vocabulary, join_words
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from mlm_helpers.exercises.study import Study
 
 LESSON_FILE = "lesson.toml"
 FEWEST_GROUPS = 10
@@ -55,33 +53,8 @@ _TAKEN = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class CourseLesson(Lesson):
-    """A lesson read from a lesson file. ``left_out`` counts rows without a value, ``renamed`` maps
-    columns of the file to the names used, ``compare`` holds the two kinds of the exercises."""
-
-    left_out: int = 0
-    renamed: tuple[tuple[str, str], ...] = ()
-    compare: tuple[str, str] | None = None
-    is_pair: bool = False
-
-    def pair(self) -> CourseLesson:
-        """The lesson of the exercises: the same where the moderator has two kinds; else with the
-        groups of two kinds only, coded 0 and 1."""
-        codes = self.vocabulary.predictor(self.moderator).codes
-        return self if len(codes) == 2 else _pair(self, codes)
-
-    def study(self) -> Study:
-        """What the exercises are computed from."""
-        from mlm_helpers.authoring.lecture import Context
-        from mlm_helpers.exercises.study import Study
-
-        pair = self.pair()
-        return Study(Context(pair).fit("m3"), pair.vocabulary)
-
-
 # ---- public ------------------------------------------------------------------------------------
-def open_lesson(where: str | Path | None = None) -> CourseLesson:
+def open_lesson(where: str | Path | None = None) -> Lesson:
     """The lesson of the course that a notebook belongs to.
 
     Parameters
@@ -132,12 +105,10 @@ def find_lesson_file(folder: Path) -> Path | None:
 
 
 def _shipped_path(name: str) -> Path:
-    return Path(
-        str(resources.files("mlm_helpers").joinpath("authoring", "lessons", f"{name}.toml"))
-    )
+    return Path(str(resources.files("mlm_helpers").joinpath("lesson", "lessons", f"{name}.toml")))
 
 
-def read_lesson(path: str | Path, data: pd.DataFrame | None = None) -> CourseLesson:
+def read_lesson(path: str | Path, data: pd.DataFrame | None = None) -> Lesson:
     """Read a lesson file with its data (``data`` takes the place of the table it names).
 
     Raises
@@ -369,10 +340,8 @@ class _Draft:
             return  # the vocabulary's check has a sentence for it
 
     # ---- the lesson ----
-    def lesson(self) -> CourseLesson:
+    def lesson(self) -> Lesson:
         """The finished lesson."""
-        from mlm_helpers.authoring.lecture import Context
-
         predictor = self._within(self.roles["predictor"])
         second = self._second(predictor)
         vocabulary, data, renamed = safe_names(self.vocabulary, self.data, self._used(second))
@@ -381,7 +350,7 @@ class _Draft:
         texts = {k: self.settings[k] for k in _FIRST_AND_LAST if k in self.settings}
         texts.setdefault("next_step", _NEXT_STEP)
         moderator = at.get(self.roles["moderator"], self.roles["moderator"])
-        lesson = CourseLesson(
+        lesson = Lesson(
             name=self._table_name(),
             data=data,
             vocabulary=vocabulary,
@@ -397,15 +366,15 @@ class _Draft:
             compare=self._compare(vocabulary.predictor(moderator)),
             **texts,
         )
-        _check_fits(Context(lesson))
+        _check_fits(lesson)
         if lesson.pair() is not lesson:
-            _check_fits(Context(lesson.pair()), "the kinds that the exercises compare")
+            _check_fits(lesson.pair(), "the kinds that the exercises compare")
         return lesson
 
     def _within(self, column: str) -> str:
         """The predictor centered within groups; made where the column is not."""
         from mlm_helpers.data.centering import center_within
-        from mlm_helpers.words.vocabulary import is_centered_within
+        from mlm_helpers.engine.variables import is_centered_within
 
         p, keys = self.vocabulary.predictors[column], self.data[self.vocabulary.group_column]
         if is_centered_within(self.data[column].astype(float), keys):
@@ -526,14 +495,14 @@ def _higher(p: Predictor) -> str | None:
     return re.sub(r"^an? ", "the ", high.one)
 
 
-def _check_fits(context: Any, among: str = "these data") -> None:
+def _check_fits(lesson: Lesson, among: str = "these data") -> None:
     """Refuse data in which the lecture's first model has nothing to explain."""
     try:
-        m1 = context.fit("m1")
-        context.fit("m3")
+        m1 = lesson.fit("m1")
+        lesson.fit("m3")
     except MLMError as error:
         raise MLMError(f"The lecture's models cannot be fitted to {among}. {error}") from None
-    t, many = m1.T.to_numpy(), context.v.group.many
+    t, many = m1.T.to_numpy(), lesson.vocabulary.group.many
     for k, what in ((1, "slopes"), (0, "means")):
         if t[k, k] <= 1e-10 * m1.sigma2:  # 0 up to rounding
             raise MLMError(
@@ -541,27 +510,3 @@ def _check_fits(context: Any, among: str = "these data") -> None:
                 "Model 1), so there would be nothing to explain: choose another predictor"
                 f"{'' if among == 'these data' else ', or other kinds in compare'}."
             )
-
-
-# ---- two kinds, for the exercises --------------------------------------------------------------
-def _pair(lesson: CourseLesson, codes: tuple[Code, ...]) -> CourseLesson:
-    """The lesson with the groups of two kinds only: those of ``compare``, else the reference and
-    the largest other kind."""
-    w = lesson.vocabulary.predictor(lesson.moderator)
-    kinds = lesson.data[w.column].astype(str)
-    groups = lesson.data[lesson.vocabulary.group_column]
-    if lesson.compare is not None:
-        low, high = (next(c for c in codes if c.name == n) for n in lesson.compare)
-    else:
-        low = codes[0]
-        high = max(codes[1:], key=lambda c: int(groups[kinds == c.value].nunique()))
-    keep = kinds.isin([low.value, high.value])
-    data = lesson.data[keep].reset_index(drop=True)
-    data[w.column] = (kinds[keep].reset_index(drop=True) == high.value).astype("int64")
-    second = lesson.vocabulary.predictor(lesson.second)
-    if second.centered == "grand":
-        data[second.column] = data[second.column] - data[second.column].mean()
-    coded = (replace(low, value="0"), replace(high, value="1"))
-    predictors = {**lesson.vocabulary.predictors, w.column: replace(w, codes=coded)}
-    words = replace(lesson.vocabulary, predictors=predictors)
-    return replace(lesson, data=data, vocabulary=words, compare=None, is_pair=True)

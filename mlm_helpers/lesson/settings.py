@@ -25,7 +25,7 @@ _MODEL = ("predictor", "moderator", "second", "center_second", "compare")
 
 def shipped_lessons() -> tuple[str, ...]:
     """Names of the lessons that come with the course."""
-    folder = resources.files("mlm_helpers").joinpath("authoring", "lessons")
+    folder = resources.files("mlm_helpers").joinpath("lesson", "lessons")
     return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".toml")))
 
 

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlm_helpers.engine.structure import INTERCEPT, Structure, VariableInfo, split_product
+from mlm_helpers.engine.variables import is_centered_within
 from mlm_helpers.errors import MLMError, suggest
+from mlm_helpers.text import join_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -460,14 +462,6 @@ def with_article(phrase: str) -> str:
     return f"{'an' if vowel else 'a'} {phrase}"
 
 
-def join_words(words: Sequence[str], last: str = "and") -> str:
-    """``"a, b and c"``."""
-    words = list(words)
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
-
-
 def escape_markdown(text: str) -> str:
     """Text that Markdown (with ``$`` mathematics) shows as it stands."""
     return re.sub(r"([\\`*_{}\[\]<>#|$~])", r"\\\1", text)
@@ -555,18 +549,11 @@ def _seen(p: Predictor, info: VariableInfo, data: pd.DataFrame, v: Vocabulary) -
         texts = [f"{d:g}" for d in distinct]
         codes = [p.code(t) or default_code(t, p, noun) for t in texts]
         p = replace(p, codes=tuple(codes))
-    if info.level == 1 and is_centered_within(values.astype(float), keys):
+    if info.level == 1 and (info.centered == "group" or is_centered_within(values, keys)):
         p = replace(p, centered="group")
     elif info.level == 1 and p.centered == "group":
         p = replace(p, centered="none")
     return p
-
-
-def is_centered_within(values: pd.Series, keys: pd.Series) -> bool:
-    """True when every group's mean is 0 up to the rounding of a file."""
-    spread = float(values.std())
-    means = values.groupby(keys, observed=True).mean().abs()
-    return spread > 0 and float(means.max()) <= _ROUNDED * spread
 
 
 def _means_found(

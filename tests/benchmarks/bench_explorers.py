@@ -32,7 +32,8 @@ from ipywidgets import interact
 from mlm_helpers.explorers import cross_level as cl, roles
 parts = roles.read_roles(m2)
 start = {**roles.estimates(m2, parts), "mode": "sector"}
-cloud, references = cl.make_cloud(True, 0.4), {"sector": cl.Reference("", m2, parts.columns)}
+cloud = cl.make_cloud(True, 0.4)
+references = {"sector": cl.Reference("", m2, parts.columns, parts.level1)}
 x = np.array([-1.4, 1.4])
 sns.set_theme(style="whitegrid")
 """

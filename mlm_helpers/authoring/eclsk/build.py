@@ -27,7 +27,7 @@ import pandas as pd
 
 from mlm_helpers.authoring.eclsk.fixed_width import Layout, parse_dictionary, read_fixed_width
 from mlm_helpers.data.centering import center_grand, center_within, group_mean
-from mlm_helpers.errors import MLMError, suggest
+from mlm_helpers.errors import MLMError, needed, suggest
 
 __all__ = ["Choices", "Source", "build_table", "counts", "find_source", "main", "read_children"]
 
@@ -161,8 +161,7 @@ def _dictionary(place: Path, files: Sequence[Path]) -> Layout:
 
 
 def _binary_columns(path: Path) -> tuple[str, ...]:
-    import pyreadstat
-
+    pyreadstat = needed("pyreadstat", "Reading .sav and .dta files", "files")
     reader = pyreadstat.read_dta if path.suffix.lower() == ".dta" else pyreadstat.read_sav
     try:
         _, meta = reader(str(path), metadataonly=True)
@@ -205,8 +204,7 @@ def read_children(source: Source) -> pd.DataFrame:
 
 
 def _read_binary(source: Source, names: Sequence[str]) -> pd.DataFrame:
-    import pyreadstat
-
+    pyreadstat = needed("pyreadstat", "Reading .sav and .dta files", "files")
     actual = {c.upper(): c for c in source.columns}
     reader = pyreadstat.read_dta if source.data.suffix.lower() == ".dta" else pyreadstat.read_sav
     data, _ = reader(

@@ -1,0 +1,106 @@
+"""A lesson: the data of a lecture, the words for them, and the parts that their columns play."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from mlm_helpers.engine.fit import MLMFit, fit_mlm
+from mlm_helpers.lesson.roles import Roles
+from mlm_helpers.words.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The data of a lecture and the parts that their columns play.
+
+    Parameters
+    ----------
+    name : of the table in the notebook, a Python name such as ``ex1``.
+    data : the table, with the centered columns in it.
+    vocabulary : the words for its columns.
+    loading : lines of code that make ``name`` in the notebook, after ``import mlm_helpers as mlm``.
+    predictor : the level-1 predictor, centered within groups (``famsesc``).
+    moderator : the level-2 predictor with codes or categories that Model 2 adds (``sector``).
+    second : the continuous level-2 predictor that Model 3 adds (``schsesgdm``).
+    about : a sentence or two on where the data come from.
+    words : the notebook's name for the vocabulary, ``""`` when the package ships it.
+    course, title, topic : for the first slide.
+    next_step : Markdown for the last slide, where students go from here.
+    notes : further sentences for the instructor, by slide number.
+    left_out : rows of the file without a value in a column that is used.
+    renamed : columns of the file and the names that stand for them.
+    compare : the two kinds of the exercises, where the moderator has more than two.
+    is_pair : these are the data of the exercises, cut down to two kinds.
+    """
+
+    name: str
+    data: pd.DataFrame
+    vocabulary: Vocabulary
+    loading: str
+    predictor: str
+    moderator: str
+    second: str
+    about: str
+    words: str = ""
+    course: str = "Multilevel analysis"
+    title: str = "Lecture 6"
+    topic: str = "Cross-Level Interactions"
+    next_step: str = ""
+    notes: dict[int, str] = field(default_factory=dict)
+    left_out: int = 0
+    renamed: tuple[tuple[str, str], ...] = ()
+    compare: tuple[str, str] | None = None
+    is_pair: bool = False
+
+    @property
+    def roles(self) -> Roles:
+        """Which column plays which part."""
+        v = self.vocabulary
+        return Roles(v.outcome.column, v.group_column, self.predictor, self.moderator, self.second)
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """The formulas of the lecture's models, see :attr:`Roles.formulas`."""
+        return self.roles.formulas
+
+    def fit(self, name: str) -> MLMFit:
+        """One of the lecture's models (``"m0"`` to ``"m3"``, ``"m1_ri"`` ...), fitted once."""
+        if name not in self._fits:
+            self._fits[name] = fit_mlm(self.formulas[name], self.data)
+        return self._fits[name]
+
+    @cached_property
+    def _fits(self) -> dict[str, MLMFit]:
+        return {}
+
+    def pair(self) -> Lesson:
+        """The lesson of the exercises: the same where the moderator has two kinds; else with the
+        groups of two kinds only, coded 0 and 1: those of ``compare``, or the reference and the
+        largest other kind."""
+        codes = self.vocabulary.predictor(self.moderator).codes
+        return self if len(codes) == 2 else self._of_two_kinds()
+
+    def _of_two_kinds(self) -> Lesson:
+        w = self.vocabulary.predictor(self.moderator)
+        kinds = self.data[w.column].astype(str)
+        groups = self.data[self.vocabulary.group_column]
+        if self.compare is not None:
+            low, high = (next(c for c in w.codes if c.name == n) for n in self.compare)
+        else:
+            low = w.codes[0]
+            high = max(w.codes[1:], key=lambda c: int(groups[kinds == c.value].nunique()))
+        keep = kinds.isin([low.value, high.value])
+        data = self.data[keep].reset_index(drop=True)
+        data[w.column] = (kinds[keep].reset_index(drop=True) == high.value).astype("int64")
+        second = self.vocabulary.predictor(self.second)
+        if second.centered == "grand":
+            data[second.column] = data[second.column] - data[second.column].mean()
+        coded = (replace(low, value="0"), replace(high, value="1"))
+        predictors = {**self.vocabulary.predictors, w.column: replace(w, codes=coded)}
+        words = replace(self.vocabulary, predictors=predictors)
+        return replace(self, data=data, vocabulary=words, compare=None, is_pair=True)
