@@ -58,8 +58,8 @@ def decide_page(alike: Sequence[Alike], decisions: Decisions, name: str, text: s
         parts += [_box(a, decisions.answers.get(a.key, Decision())) for a in group]
     parts.append('<p><button id="save" type="button">Store the decisions</button></p>')
     parts.append('<p id="said" role="status"></p>')
-    # "</" would end the script element, whatever a student wrote
-    about = json.dumps({"name": name, "text": text}).replace("</", "<\\/").replace("<!", "<\\u0021")
+    # nothing that a student wrote may look like an element inside the script element
+    about = json.dumps({"name": name, "text": text}).replace("<", "\\u003c")
     parts.append(f'<script type="application/json" id="file">{about}</script>')
     parts.append(f"<script>{_SCRIPT}</script>")
     return page("Answers to decide", "".join(parts))
