@@ -17,6 +17,8 @@ _WHERE = {
     "fit_mlm": "engine.fit",
     "MLMFit": "engine.fit",
     "compare": "engine.inference",
+    "bootstrap": "interpret.bootstrap",
+    "Bootstrap": "interpret.bootstrap",
     "influence": "interpret.influence",
     "Influence": "interpret.influence",
     "power": "interpret.planning",
