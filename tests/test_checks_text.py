@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from mlm_helpers.exercises import exercise
-from mlm_helpers.exercises.judging.ideas import RULES, judge_text, plain_language_rules
+from mlm_helpers.exercises.judging.everyday import plain_language_rules
+from mlm_helpers.exercises.judging.rules import RULES
+from mlm_helpers.exercises.judging.text import judge_text
 from mlm_helpers.exercises.misconceptions import TITLES
 from mlm_helpers.exercises.part1 import PARAMETERS
-from mlm_helpers.exercises.study import Words
+from mlm_helpers.exercises.terms import Terms
 
 TABLES = sorted(Path(__file__).parent.glob("free_text_phrasings*.csv"))
-WORDS = Words(
+WORDS = Terms(
     school="school", schools="schools", student="student", mean="mean reading achievement",
     score="reading score", points="points", low="public", high="private", sector="sector",
     context="school mean SES", slope="SES–achievement slope", within="family SES",
@@ -137,9 +139,9 @@ def test_word_salad_does_not_pass(parameter, text):
 
 
 def test_the_rules_only_use_flags_that_exist_and_misconceptions_that_have_a_title():
-    from mlm_helpers.exercises.judging.language import _FLAGS
+    from mlm_helpers.exercises.judging.notions import FLAGS
 
-    known = set(_FLAGS)
+    known = set(FLAGS)
     for rules in RULES.values():
         for when in [i.when for i in rules.needs] + [a.when for a in rules.against]:
             used = {w.lstrip("-") for way in when.split("/") for w in way.split()}
