@@ -119,19 +119,20 @@ _SHORT = {
     "favour": "favor",
 }
 _COURSE_WORDS = """
-achievement average background better beyond between centered change class coefficient comparable
-compared compare comparing comparison conditional conditioning conditioned constant contextual control
-controlling controlled controls covariates decrease depends deviation deviates departure
-difference differences different differ differs dispersion distance due each effect equal error
-expected explained exceed family families fixed flatter given gradient grand group groups held
-heterogeneity higher hold holding identical ignoring income increase increases individual intercept
-intercepts irrespective keeping larger left level lower matched mean means model narrower overall
-particular performance predicted predictors predict private public reading regardless related
-relation relationship remaining residual residuals same school schools score scores sector sectors
-shift similar slope slopes smaller specific spread standard steeper stronger student students
-taking true typical unconditional unexplained unit units value variability variance variances
-variation varies vary versus weaker wealth wealthy within without achieve adjusted adjusting
-account accounting accounted advantage association associated across among schoolmate classmate schoolmates classmates
+achievement average background better beyond between centered change class coefficient
+comparable compared compare comparing comparison conditional conditioning conditioned constant
+contextual control controlling controlled controls covariates decrease depends deviation
+deviates departure difference differences different differ differs dispersion distance due each
+effect equal error expected explained exceed family families fixed flatter given gradient grand
+group groups held heterogeneity higher hold holding identical ignoring income increase increases
+individual intercept intercepts irrespective keeping larger left level lower matched mean means
+model narrower overall particular performance predicted predictors predict private public
+reading regardless related relation relationship remaining residual residuals same school
+schools score scores sector sectors shift similar slope slopes smaller specific spread standard
+steeper stronger student students taking true typical unconditional unexplained unit units value
+variability variance variances variation varies vary versus weaker wealth wealthy within without
+achieve adjusted adjusting account accounting accounted advantage association associated across
+among schoolmate classmate schoolmates classmates
 """
 _EVERYDAY_WORDS = """
     about above after also although and another any are because been before being below both but

@@ -1,9 +1,9 @@
 """A question answered by a sentence: which ideas are there, and how sure the judge can be.
 
 The judge does not understand sentences. It calls one right when the ideas that it needs are there
-and nothing speaks against them, and wrong when it says something else in words that the judge knows.
-Everything between is ``unclear``: it says what it could not find, the group decides, and marking
-leaves the answer to the instructor. Refusing a right definition is the worse mistake.
+and nothing speaks against them, and wrong when it says something else in words that the judge
+knows. Everything between is ``unclear``: it says what it could not find, the group decides, and
+marking leaves the answer to the instructor. Refusing a right definition is the worse mistake.
 """
 
 from __future__ import annotations
