@@ -126,7 +126,9 @@ def notebooks(outside: Path) -> dict[str, nbformat.NotebookNode]:
 
     edited = answered(q1="answer_q1 = 1.0")
     cell_of(edited, "q1-check").source = f'"{FORGED}"'
-    cell_of(edited, "q1-check").outputs[0]["data"]["text/plain"] = FORGED
+    cell_of(edited, "q1-check").outputs = [
+        nbformat.v4.new_output("execute_result", data={"text/plain": FORGED}, execution_count=1)
+    ]
     out["edited_check"] = edited
 
     deleted = answered(q5=right5)
