@@ -25,16 +25,21 @@ class Lesson:
     vocabulary : the words for its columns.
     loading : lines of code that make ``name`` in the notebook, after ``import mlm_helpers as mlm``.
     predictor : the level-1 predictor, centered within groups (``famsesc``).
-    moderator : the level-2 predictor with codes or categories that Model 2 adds (``sector``).
-    second : the continuous level-2 predictor that Model 3 adds (``schsesgdm``).
+    moderator : the level-2 predictor that Model 2 adds: coded, categorical or continuous
+        (``sector``).
+    second : the continuous level-2 predictor that Model 3 adds (``schsesgdm``); None ends the
+        lecture with Model 2.
     about : a sentence or two on where the data come from.
     words : the notebook's name for the vocabulary, ``""`` when the package ships it.
-    course, title, topic : for the first slide.
+    institution, course, title, topic, author, date : for the first slide.
     next_step : Markdown for the last slide, where students go from here.
     notes : further sentences for the instructor, by slide number.
     left_out : rows of the file without a value in a column that is used.
     renamed : columns of the file and the names that stand for them.
     compare : the two kinds of the exercises, where the moderator has more than two.
+    controls, beside, beside_varies : see :class:`Roles`.
+    alpha : the level of the tests.
+    starts_at : ``"intercepts"`` where the lecture begins with a random intercept alone.
     is_pair : these are the data of the exercises, cut down to two kinds.
     """
 
@@ -44,24 +49,46 @@ class Lesson:
     loading: str
     predictor: str
     moderator: str
-    second: str
+    second: str | None
     about: str
     words: str = ""
+    institution: str = ""
     course: str = "Multilevel analysis"
     title: str = "Lecture 6"
     topic: str = "Cross-Level Interactions"
+    author: str = ""
+    date: str = ""
     next_step: str = ""
     notes: dict[int, str] = field(default_factory=dict)
     left_out: int = 0
     renamed: tuple[tuple[str, str], ...] = ()
     compare: tuple[str, str] | None = None
+    controls: tuple[str, ...] = ()
+    beside: str | None = None
+    beside_varies: bool = True
+    alpha: float = 0.05
+    starts_at: str = "slopes"
     is_pair: bool = False
 
     @property
     def roles(self) -> Roles:
         """Which column plays which part."""
         v = self.vocabulary
-        return Roles(v.outcome.column, v.group_column, self.predictor, self.moderator, self.second)
+        return Roles(
+            v.outcome.column,
+            v.group_column,
+            self.predictor,
+            self.moderator,
+            self.second,
+            self.controls,
+            self.beside,
+            self.beside_varies,
+        )
+
+    @property
+    def last(self) -> str:
+        """The lecture's last model: ``"m3"``, or ``"m2"`` without a second moderator."""
+        return "m2" if self.second is None else "m3"
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -83,7 +110,7 @@ class Lesson:
         groups of two kinds only, coded 0 and 1: those of ``compare``, or the reference and the
         largest other kind."""
         codes = self.vocabulary.predictor(self.moderator).codes
-        return self if len(codes) == 2 else self._of_two_kinds()
+        return self if len(codes) <= 2 else self._of_two_kinds()
 
     def _of_two_kinds(self) -> Lesson:
         w = self.vocabulary.predictor(self.moderator)
@@ -97,9 +124,10 @@ class Lesson:
         keep = kinds.isin([low.value, high.value])
         data = self.data[keep].reset_index(drop=True)
         data[w.column] = (kinds[keep].reset_index(drop=True) == high.value).astype("int64")
-        second = self.vocabulary.predictor(self.second)
-        if second.centered == "grand":
-            data[second.column] = data[second.column] - data[second.column].mean()
+        for column in (*((self.second,) if self.second else ()), *self.controls):
+            p = self.vocabulary.predictor(column)
+            if p.centered == "grand":
+                data[column] = data[column] - data[column].mean()
         coded = (replace(low, value="0"), replace(high, value="1"))
         predictors = {**self.vocabulary.predictors, w.column: replace(w, codes=coded)}
         words = replace(self.vocabulary, predictors=predictors)
