@@ -56,7 +56,7 @@ def columns_for(names: Iterable[str]) -> dict[str, str]:
     """The column of each variable in a table of estimates: its name, or ``t_value`` for a variable
     named ``t``."""
     names = list(names)
-    out = {}
+    out: dict[str, str] = {}
     for name in names:
         column = f"{name}_value" if name in _TAKEN else name
         while column != name and (column in names or column in out.values()):

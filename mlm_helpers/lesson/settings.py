@@ -147,7 +147,7 @@ def read_table(
 ) -> tuple[str, pd.DataFrame]:
     """The name of the shipped data set (or ``""``) and a table of one's own to work on."""
     from mlm_helpers.data.datasets import dataset_names, load_dataset
-    from mlm_helpers.data.inspection import read_data
+    from mlm_helpers.data.reading import read_data
 
     named = settings["data"]
     shipped = named if named in dataset_names() else ""
