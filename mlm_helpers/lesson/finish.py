@@ -13,8 +13,9 @@ from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.lesson.draft import Draft
 from mlm_helpers.lesson.lesson import Lesson
 from mlm_helpers.lesson.names import identifier, safe_names
+from mlm_helpers.lesson.own import questions_of, slides_of
 from mlm_helpers.text import join_words
-from mlm_helpers.words.vocabulary import Predictor
+from mlm_helpers.words.vocabulary import Code, Predictor, with_article
 
 TEXTS = ("institution", "course", "title", "topic", "author", "date", "next_step")
 _NEXT_STEP = (
@@ -45,6 +46,7 @@ def finished(draft: Draft) -> Lesson:
     moderator = _moderator(draft)
     second = _second(draft, predictor)
     controls = tuple(_control(draft, c) for c in draft.controls)
+    half = _half(draft, moderator)
     vocabulary, data, renamed = safe_names(draft.vocabulary, draft.data, _used(draft))
     at: Callable[[str], str] = lambda c: dict(renamed).get(c, c)  # noqa: E731
     renamed = tuple((old, new) for old, new in renamed if old in draft.in_file)
@@ -57,6 +59,7 @@ def finished(draft: Draft) -> Lesson:
         predictor=at(predictor),
         moderator=at(moderator),
         second=at(second) if second else None,
+        half=at(half) if half else None,
         controls=tuple(map(at, controls)),
         beside=at(beside) if beside else None,
         beside_varies=draft.model.get("beside_varies", True),
@@ -65,6 +68,8 @@ def finished(draft: Draft) -> Lesson:
         words="" if draft.shipped else "words",
         notes={int(k): str(t) for k, t in draft.settings.get("notes", {}).items()},
         starts_at=draft.model.get("start", "slopes"),
+        slides=slides_of(draft),
+        questions=questions_of(draft),
         left_out=draft.left_out,
         renamed=renamed,
         compare=_compare(draft, vocabulary.predictor(at(moderator))),
@@ -111,6 +116,35 @@ def _moderator(draft: Draft) -> str:
     if draft.vocabulary.predictors[column].codes:
         return column
     return _grand(draft, column, draft.model.get("center_moderator"))
+
+
+def _half(draft: Draft, moderator: str) -> str | None:
+    """The groups split at the median of a moderator that is a number: kinds to look at."""
+    import pandas as pd
+
+    p, v = draft.vocabulary.predictors[moderator], draft.vocabulary
+    if p.codes:
+        return None
+    each = draft.data.groupby(v.group_column, observed=True)[moderator].first()
+    middle = float(each.median())
+    high = draft.data[moderator] > middle
+    if not high.any():  # half of the groups have the largest value
+        high = draft.data[moderator] >= middle
+    made = draft.free(f"{p.base}_half")
+    names = ["lower", "higher"]
+    draft.data[made] = pd.Categorical(high.map({False: "lower", True: "higher"}), names)
+    codes = [
+        Code(
+            n,
+            n,
+            f"{with_article(v.group.one)} with {n} {p.label}",
+            f"{v.group.many} with {n} {p.label}",
+        )
+        for n in names
+    ]
+    label = f"{p.label} (half)"
+    draft.put(Predictor(made, label, 2, made, f"unit of {label}", codes=tuple(codes)))
+    return made
 
 
 def _second(draft: Draft, predictor: str) -> str | None:

@@ -21,7 +21,6 @@ TEXT, COLUMN, COLUMNS, YES_NO, NUMBER, NUMBERS, WORDS = (
     "numbers of slides in brackets",
     "a table",
 )
-FILES = "a file, or several in brackets"
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,18 @@ KEYS = (
         WORDS,
         'Slides of your own: `[{ after = 16, file = "my_slide.md" }]`, Markdown or a notebook.',
     ),
-    Key("questions", "*", FILES, "Questions of your own, see below."),
+    Key("questions", "id", TEXT, "A question of your own starts with `[[questions]]`; its name."),
+    Key("questions", "task", TEXT, "What it asks, in Markdown."),
+    Key("questions", "key", TEXT, "The right answer as an expression on the fits, see below."),
+    Key("questions", "decimals", NUMBER, "To how many decimals it has to be right; 2 by default."),
+    Key("questions", "hints", WORDS, "Hints in brackets, one after the other."),
+    Key(
+        "questions",
+        "wrong",
+        WORDS,
+        "Wrong answers that are recognised, and their replies: "
+        '`[{ value = "gamma(m2, \'gamma11\')", reply = "That is the difference." }]`.',
+    ),
     Key("notes", "*", TEXT, "More for the instructor; the key is the number of a slide."),
     Key(
         "read",
@@ -211,7 +221,8 @@ def reference() -> str:
     """All keys as a Markdown table for the instructors' guide."""
     lines = ["| key | what it is |", "|---|---|"]
     for k in KEYS:
-        path = k.name if not k.table else f"[{k.table.replace('*', '…')}] {k.name}"
+        table = f"[{k.table}]" if k.table == "questions" else k.table.replace("*", "…")
+        path = k.name if not k.table else f"[{table}] {k.name}"
         path = path.replace("] *", "] …")
         need = " Needed." if k.needed else ""
         lines.append(f"| `{path}` | {k.says}{need} |")

@@ -15,6 +15,38 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class OwnSlides:
+    """Slides of an instructor's own: the file's name, its text, and the slide they follow."""
+
+    file: str
+    text: str
+    after: int
+
+
+@dataclass(frozen=True)
+class Slides:
+    """What becomes of the lecture's slides: those left out, those that take each other's places,
+    and those of an instructor's own."""
+
+    leave_out: tuple[int, ...] = ()
+    order: tuple[int, ...] = ()
+    own: tuple[OwnSlides, ...] = ()
+
+
+@dataclass(frozen=True)
+class OwnQuestion:
+    """A question of an instructor's own: ``key`` and the first of each pair in ``wrong`` are
+    expressions on the fits; the second is the reply."""
+
+    id: str
+    task: str
+    key: str
+    decimals: int = 2
+    hints: tuple[str, ...] = ()
+    wrong: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Lesson:
     """The data of a lecture and the parts that their columns play.
 
@@ -39,6 +71,8 @@ class Lesson:
     compare : the two kinds of the exercises, where the moderator has more than two.
     controls, beside, beside_varies : see :class:`Roles`.
     alpha : the level of the tests.
+    half : the column that splits the groups at the median of a moderator that is a number, for
+        pictures and exercises.
     starts_at : ``"intercepts"`` where the lecture begins with a random intercept alone.
     is_pair : these are the data of the exercises, cut down to two kinds.
     """
@@ -67,7 +101,10 @@ class Lesson:
     beside: str | None = None
     beside_varies: bool = True
     alpha: float = 0.05
+    half: str | None = None
     starts_at: str = "slopes"
+    slides: Slides = field(default_factory=Slides)
+    questions: tuple[OwnQuestion, ...] = ()
     is_pair: bool = False
 
     @property
@@ -105,15 +142,20 @@ class Lesson:
     def _fits(self) -> dict[str, MLMFit]:
         return {}
 
+    @property
+    def by(self) -> str:
+        """The column with kinds of groups: the moderator, or the halves of one that is a number."""
+        return self.half or self.moderator
+
     def pair(self) -> Lesson:
         """The lesson of the exercises: the same where the moderator has two kinds; else with the
         groups of two kinds only, coded 0 and 1: those of ``compare``, or the reference and the
-        largest other kind."""
+        largest other kind, or the two halves of a moderator that is a number."""
         codes = self.vocabulary.predictor(self.moderator).codes
-        return self if len(codes) <= 2 else self._of_two_kinds()
+        return self if len(codes) == 2 else self._of_two_kinds()
 
     def _of_two_kinds(self) -> Lesson:
-        w = self.vocabulary.predictor(self.moderator)
+        w = self.vocabulary.predictor(self.by)
         kinds = self.data[w.column].astype(str)
         groups = self.data[self.vocabulary.group_column]
         if self.compare is not None:
@@ -125,10 +167,17 @@ class Lesson:
         data = self.data[keep].reset_index(drop=True)
         data[w.column] = (kinds[keep].reset_index(drop=True) == high.value).astype("int64")
         for column in (*((self.second,) if self.second else ()), *self.controls):
-            p = self.vocabulary.predictor(column)
-            if p.centered == "grand":
+            if self.vocabulary.predictor(column).centered == "grand":
                 data[column] = data[column] - data[column].mean()
         coded = (replace(low, value="0"), replace(high, value="1"))
         predictors = {**self.vocabulary.predictors, w.column: replace(w, codes=coded)}
         words = replace(self.vocabulary, predictors=predictors)
-        return replace(self, data=data, vocabulary=words, compare=None, is_pair=True)
+        return replace(
+            self,
+            data=data,
+            vocabulary=words,
+            moderator=w.column,
+            half=None,
+            compare=None,
+            is_pair=True,
+        )

@@ -52,7 +52,7 @@ class Roles:
 
         ``m0`` is the null model, ``m1`` to ``m3`` are the lecture's, ``m1_ri`` to ``m3_ri`` the
         same without the random slope, and ``both`` has predictor and second as main effects only;
-        ``m3_fixed`` and ``random`` are the two halves of Model 3.
+        ``m3_fixed`` and ``random`` (or ``random_ri``) are the two halves of Model 3.
         """
         fixed, intercept = self._fixed(), f"(1 | {quoted_name(self.group)})"
         slopes = self._random(self.predictor)
@@ -63,6 +63,7 @@ class Roles:
             **{f"{k}_ri": f"{fixed[k]} + {self._random()}" for k in models if k != "both"},
             **({"m3_fixed": fixed["m3"]} if "m3" in fixed else {}),
             "random": slopes,
+            "random_ri": self._random(),
         }
 
     def _fixed(self) -> dict[str, str]:
