@@ -317,6 +317,23 @@ class HandoutContext(Context):
         return all(question.judge(to_plain(text)).passed for text in texts)
 
     # -- what is so in these data
+    def reasons(self) -> list[str]:
+        """Why part 4 has fewer questions on these data, one reason for each that is missing."""
+        w, many = self.w.label, self.v.group.many
+        found = {
+            "why Model 3 explains a little less of the slopes than Model 2: it does not": (
+                self.is_fell
+            ),
+            "what a slope variance that is not significant means: that of Model 3 is": (
+                self.is_not_significant
+            ),
+            f"why EB slopes of the kinds of {self.v.group.one} lie closer together than the "
+            "model's: they do not": self.is_gap_shrunk,
+            f"how the standard error of {w} in the slopes shrinks when {many} get one slope: it "
+            "hardly does": self.is_error_shrinks,
+        }
+        return [text for text, holds in found.items() if not holds]
+
     @property
     def is_unread(self) -> bool:
         """Some definition that the checks cannot read."""

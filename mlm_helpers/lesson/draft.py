@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlm_helpers.errors import MLMError
+from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.lesson.settings import check_words, read_settings, read_table, read_words
 from mlm_helpers.words.vocabulary import Code, Predictor, Vocabulary, with_article
 
@@ -41,6 +41,7 @@ class Draft:
         check_words(words, path.name)
         shipped, table = read_table(path, settings, data)
         draft = cls(path, settings, words, table, shipped, tuple(map(str, table.columns)))
+        draft._take_out_codes()
         draft._use_value_labels()
         return draft
 
@@ -103,6 +104,17 @@ class Draft:
         if len(self.data):
             self._recode()
             self._derive()
+
+    def _take_out_codes(self) -> None:
+        """Make the values of [missing] missing."""
+        for column, values in self.settings.get("missing", {}).items():
+            if column not in self.data:
+                raise MLMError(
+                    f"[missing] of {self.path.name} names {column!r}, which is no column of the "
+                    f"data.{suggest(column, list(self.in_file))}"
+                )
+            listed = values if isinstance(values, list) else [values]
+            self.data[column] = self.data[column].mask(self.data[column].isin(listed))
 
     def _use_value_labels(self) -> None:
         """Codes of columns that have none, from the value labels of an SPSS or Stata file."""

@@ -25,6 +25,8 @@ from mlm_helpers.lesson.settings import read_settings, shipped_lessons
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlm_helpers.data.inspection import Finding
+
 LESSON_FILE = "lesson.toml"
 
 
@@ -62,13 +64,14 @@ def lesson_path(where: str | Path | None = None) -> Path:
 
 
 def lesson_sources(path: Path) -> dict[str, Path]:
-    """The files that a lesson file names, by key: ``data`` and ``words``, where they are files."""
+    """The files that a lesson file names, by what it calls them: data, words, slides."""
     from mlm_helpers.data.datasets import dataset_names
     from mlm_helpers.words.vocabulary import shipped_vocabularies
 
     settings, shipped = read_settings(path), (*dataset_names(), *shipped_vocabularies())
-    named = {k: settings[k] for k in ("data", "words") if k in settings}
-    return {k: path.parent / name for k, name in named.items() if name not in shipped}
+    named = [settings[k] for k in ("data", "words") if k in settings]
+    named += [own["file"] for own in settings.get("slides", {}).get("own", ())]
+    return {name: path.parent / name for name in named if name not in shipped}
 
 
 def find_lesson_file(folder: Path) -> Path | None:
@@ -107,3 +110,15 @@ def lesson_problems(where: str | Path) -> list[str]:
     except MLMError as error:
         return [str(error)]
     return found
+
+
+def lesson_findings(where: str | Path) -> tuple[Finding, ...]:
+    """What an inspection of a lesson's data, as the file has them, says about the columns used."""
+    from mlm_helpers.data.inspection import inspect_data
+
+    draft = Draft.read(lesson_path(where))
+    v, there = draft.vocabulary, draft.raw_columns()[2:]
+    level1, level2 = ([c for c in there if v.predictors[c].level == k] for k in (1, 2))
+    return inspect_data(
+        draft.data, group=v.group_column, outcome=v.outcome.column, level1=level1, level2=level2
+    ).findings

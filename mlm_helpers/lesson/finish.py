@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +47,11 @@ def finished(draft: Draft) -> Lesson:
     controls = tuple(_control(draft, c) for c in draft.controls)
     half = _half(draft, moderator)
     vocabulary, data, renamed = safe_names(draft.vocabulary, draft.data, _used(draft))
-    at: Callable[[str], str] = lambda c: dict(renamed).get(c, c)  # noqa: E731
+    names = dict(renamed)
+
+    def at(column: str) -> str:
+        return names.get(column, column)
+
     renamed = tuple((old, new) for old, new in renamed if old in draft.in_file)
     texts = {k: draft.settings[k] for k in TEXTS if k in draft.settings}
     lesson = Lesson(
@@ -70,6 +73,7 @@ def finished(draft: Draft) -> Lesson:
         starts_at=draft.model.get("start", "slopes"),
         slides=slides_of(draft),
         questions=questions_of(draft),
+        balanced=second is None and draft.has_second,
         left_out=draft.left_out,
         renamed=renamed,
         compare=_compare(draft, vocabulary.predictor(at(moderator))),

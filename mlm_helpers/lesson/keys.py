@@ -109,6 +109,12 @@ KEYS = (
         WORDS,
         'How the file is read, such as `encoding = "latin-1"` or `sheet_name = "grade 1"`.',
     ),
+    Key(
+        "missing",
+        "*",
+        WORDS,
+        "Values that stand for no answer, by column: `score = [-99, 999]`.",
+    ),
     Key("outcome", "column", COLUMN, "The outcome's column.", True),
     Key("outcome", "label", TEXT, "What one unit has: `test score`."),
     Key("outcome", "mean", TEXT, "What one group has; by default `mean` and the label."),

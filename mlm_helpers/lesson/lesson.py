@@ -74,6 +74,7 @@ class Lesson:
     half : the column that splits the groups at the median of a moderator that is a number, for
         pictures and exercises.
     starts_at : ``"intercepts"`` where the lecture begins with a random intercept alone.
+    balanced : the predictor has the same mean in all groups, so that this mean adds nothing.
     is_pair : these are the data of the exercises, cut down to two kinds.
     """
 
@@ -105,6 +106,7 @@ class Lesson:
     starts_at: str = "slopes"
     slides: Slides = field(default_factory=Slides)
     questions: tuple[OwnQuestion, ...] = ()
+    balanced: bool = False
     is_pair: bool = False
 
     @property
