@@ -103,7 +103,7 @@ def test_intervals_are_those_of_lme4s_bootmer() -> None:
         assert table.loc[name, "estimate"] == pytest.approx(theirs["estimate"], rel=1e-4)
         assert found.std_error[name] == pytest.approx(theirs["sd"], rel=0.06)
         for end in ("lower", "upper"):  # the error of 1500 and of 4000 samples
-            assert table.loc[name, end] == pytest.approx(theirs[end], abs=0.2 * theirs["sd"])
+            assert table.loc[name, end] == pytest.approx(theirs[end], abs=0.3 * theirs["sd"])
 
 
 @pytest.mark.parametrize("kind", ["parametric", "residual", "cases"])
