@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """The one command of this course.
 
-    python3 course.py lab       open the lecture in JupyterLab
-    python3 course.py test      check everything: style, types, package, notebooks
-    python3 course.py slides    export the lecture as slides
+    python3 course.py           say what there is
+    python3 course.py lab       open the course in JupyterLab
+    python3 course.py test      check everything, as CI does
+    python3 course.py slides    make a slide show and a handout (more commands: see AUTHORING)
 
 The first start makes an environment in the folder .venv, beside this file, with the versions
-listed in requirements.txt; later starts find it ready. Only Python itself is needed. This file
-keeps to syntax that Python 3.6 can read, so that an old Python prints a sentence and not a
-SyntaxError.
+listed in requirements.txt; later starts find it ready. Only Python itself is needed; where uv is
+on the path it does the installing. This file keeps to syntax that Python 3.6 can read, so that an
+old Python prints a sentence and not a SyntaxError.
 """
 
 import argparse
+import contextlib
 import errno
 import hashlib
 import importlib.util
@@ -20,21 +22,31 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import IO, Dict, Iterator, List, Optional, Tuple
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "course.json"
+LAB = VENV / "share" / "jupyter" / "lab"
+WORKSPACES = LAB / "workspaces"
 OLDEST = (3, 11)
 NEWEST = (3, 14)
-NOTHING = subprocess.DEVNULL
 RUN = ["requirements.txt"]
 TEST = ["requirements.txt", "requirements-test.txt"]
-NEEDED_BYTES = 1500 * 1000**2  # the environment, and pip's unpacking beside it
+NEEDED_BYTES = 1000 * 1000**2  # the environment, and what the installation holds beside it
 
+START = ["START.ipynb", "START.md"]
 LECTURE = "lectures/lecture06_cross_level_interactions.ipynb"
-STRICT = ["lectures", "walkthroughs", "exercises/solutions"]
+# Commands that the package does: python -m mlm_helpers.authoring NAME, with the same options.
+AUTHORING = {
+    "slides": "make a slide show and a PDF handout of the lecture",
+    "adapt": "make lecture, walkthrough and exercises on your own data",
+    "handout": "pack what students need into one zip file",
+    "mark": "mark what students handed in",
+}
 
 
 def dotted(version: Tuple[int, ...]) -> str:
@@ -72,18 +84,16 @@ def check_python(version: Tuple[int, ...]) -> None:
 
 
 def parse(argv: Optional[List[str]]) -> Tuple[argparse.Namespace, List[str]]:
-    """The command and its options; what ``lab`` and ``slides`` do not know is passed on."""
-    parser = argparse.ArgumentParser(
-        prog="course.py", description="Open the lecture, check everything, or export slides."
-    )
-    commands = parser.add_subparsers(dest="command", metavar="{lab,test,slides}")
-    lab = commands.add_parser("lab", help="open the lecture in JupyterLab")
+    """The command and its options; what this file does not know is passed on."""
+    parser = argparse.ArgumentParser(prog="course.py", description="A course to run.")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="")
+    lab = commands.add_parser("lab", help="open the course in JupyterLab")
     lab.add_argument("--no-browser", action="store_true", help="print the address only")
     lab.add_argument("--port", type=int, help="port to answer on (8888 unless taken)")
-    test = commands.add_parser("test", help="check everything, as CI does")
-    test.add_argument("stages", nargs="*", metavar="stage", help=f"some of: {', '.join(STAGES)}")
-    slides = commands.add_parser("slides", help="export the lecture as slides")
-    for command in (lab, test, slides):
+    others = {"test": "check everything, as CI does", **AUTHORING}
+    # their own -h and --help are theirs
+    passed_on = [commands.add_parser(n, help=h, add_help=False) for n, h in others.items()]
+    for command in (lab, *passed_on):
         command.add_argument(
             "--here",
             action="store_true",
@@ -91,21 +101,21 @@ def parse(argv: Optional[List[str]]) -> Tuple[argparse.Namespace, List[str]]:
         )
     options, rest = parser.parse_known_args(argv)
     if options.command is None:
-        parser.error("say what to do: lab, test or slides")
-    if options.command == "test":
-        unknown = [name for name in options.stages if name not in STAGES] + rest
-        if unknown:
-            parser.error(f"unknown: {' '.join(unknown)} (the stages are {', '.join(STAGES)})")
+        parser.print_help()
+        print("\nNew here? Start with: python3 course.py lab (Windows: py course.py lab)")
+        sys.exit(0)
     return options, rest
 
 
-# --- the three commands ---------------------------------------------------------------------
+# --- the commands ---------------------------------------------------------------------------
 
 
 def lab(options: argparse.Namespace, rest: List[str]) -> int:
     python = ready(RUN, options.here)
     command = [str(python), "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
-    command += [f"--LabApp.default_url={lab_url(first_notebook())}"]
+    command += [f"--LabApp.default_url={first_screen(options.here)}"]
+    command += ["--LabApp.news_url=None"]  # no question about news, no look for updates
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if options.no_browser:
         command.append("--no-browser")
     if options.port is not None:
@@ -116,56 +126,19 @@ def lab(options: argparse.Namespace, rest: List[str]) -> int:
     return hand_over([*command, *rest], environment(python))
 
 
-def slides(options: argparse.Namespace, rest: List[str]) -> int:
+def authoring(options: argparse.Namespace, rest: List[str]) -> int:
+    if not (ROOT / "mlm_helpers" / "authoring").is_dir():
+        raise Stop("This is the students' copy: that command is in the instructor's.")
     python = ready(RUN, options.here)
-    return run([str(python), "-m", "mlm_helpers.authoring", "slides", *rest], python)
+    return run([str(python), "-m", "mlm_helpers.authoring", options.command, *rest], python)
 
 
 def test(options: argparse.Namespace, rest: List[str]) -> int:
-    """Run every stage, also after one has failed, and say at the end which passed."""
+    check = ROOT / "tools" / "check.py"
+    if not check.is_file():
+        raise Stop("This copy of the course comes without tests: they are in the instructor's.")
     python = ready(TEST, options.here)
-    results = {}
-    for name in options.stages or list(STAGES):
-        commands = STAGES[name](str(python))
-        print(f"\n=== {name} ===", flush=True)
-        codes = [run(command, python) for command in commands]
-        results[name] = "nothing to check" if not codes else "FAILED" if any(codes) else "passed"
-    print(f"\n{verdict(results)}", flush=True)
-    return 1 if "FAILED" in results.values() else 0
-
-
-def verdict(results: Dict[str, str]) -> str:
-    lines = [f"{name:<10} {result}" for name, result in results.items()]
-    failed = [name for name, result in results.items() if result == "FAILED"]
-    checked = [name for name, result in results.items() if result != "nothing to check"]
-    if failed:
-        last = f"{len(failed)} of {len(checked)} stages failed: {', '.join(failed)}."
-    else:
-        last = f"All stages passed: {', '.join(checked)}."
-    return "\n".join([*lines, last])
-
-
-def style(python: str) -> List[List[str]]:
-    ruff = [python, "-m", "ruff"]
-    return [[*ruff, "check", "."], [*ruff, "format", "--check", "."]]
-
-
-def types(python: str) -> List[List[str]]:
-    return [[python, "-m", "mypy"]]
-
-
-def package(python: str) -> List[List[str]]:
-    return [[python, "-m", "pytest", "-n", "2", "--dist", "loadscope", "tests"]]
-
-
-def notebooks(python: str) -> List[List[str]]:
-    """Every committed output, compared with what the cell prints today."""
-    found = [path for folder in STRICT for path in notebooks_in(folder)]
-    nbval = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"]
-    nbval.append("--nbval-sanitize-with=tests/nbval.cfg")
-    # loadscope keeps the cells of one notebook together and in order
-    workers = ["-n", "2", "--dist", "loadscope"]
-    return [[python, "-m", "pytest", *nbval, *workers, *found]] if found else []
+    return run([str(python), str(check), *rest], python)
 
 
 def notebooks_in(folder: str) -> List[str]:
@@ -182,8 +155,16 @@ def first_notebook() -> str:
     return (hsb + walkthroughs + [""])[0]
 
 
-def lab_url(notebook: str) -> str:
-    return f"/lab/tree/{notebook}" if notebook else "/lab"
+def first_page() -> str:
+    """The front page, or where there is none the first notebook."""
+    return ([page for page in START if (ROOT / page).is_file()] + [first_notebook()])[0]
+
+
+def first_screen(here: bool) -> str:
+    """JupyterLab's address: the front page with the lecture beside it, as it was left last."""
+    if not here and list(WORKSPACES.glob("course*")):
+        return "/lab/workspaces/course"
+    return f"/lab/tree/{first_page()}" if first_page() else "/lab"
 
 
 # --- the environment ------------------------------------------------------------------------
@@ -193,20 +174,64 @@ def ready(lists: List[str], here: bool) -> Path:
     """The Python to use, with everything in ``lists`` installed."""
     if here:
         return Path(sys.executable)
-    python = venv_python()
-    wanted = fingerprint(lists)
+    if not is_made(lists):
+        with only_one():
+            if not is_made(lists):  # unless the other start has made it meanwhile
+                make(lists)
+    return venv_python()
+
+
+def is_made(lists: List[str]) -> bool:
+    """Whether the environment is up to date and whole."""
     stamp = read_stamp()
-    usable = stamp.get("made for") == wanted["made for"] and answers(python)
-    if usable and all(stamp.get(key) == value for key, value in wanted.items()):
-        return python
-    if not usable:
+    current = all(stamp.get(key) == value for key, value in fingerprint(lists).items())
+    return current and gone(lists) == []
+
+
+def make(lists: List[str]) -> None:
+    """Make the environment, bring it up to date, or fetch again what went missing from it."""
+    stamp, wanted, python = read_stamp(), fingerprint(lists), venv_python()
+    lost = gone(lists) if stamp.get("made for") == wanted["made for"] else None
+    if lost is None:
+        stamp = {}
         create()
     else:
         STAMP.unlink()  # until everything is in, the environment counts as half made
-    install(python, lists)
-    write_lab_settings()
-    write_stamp(dict(stamp if usable else {}, **wanted))
-    return python
+    try:
+        install(python, lists, lost or [])
+    except BaseException:
+        if lost is None:  # what is half made only fills the disk
+            shutil.rmtree(str(VENV), ignore_errors=True)
+        raise
+    write_lab_settings(python)
+    write_stamp(dict(stamp, **wanted))
+
+
+@contextlib.contextmanager
+def only_one() -> Iterator[None]:
+    """Of two first starts at once, the second waits for the first."""
+    with open(str(ROOT / ".venv.lock"), "a") as file:
+        if not locked(file):
+            print("Another start is making the environment: waiting for it.", flush=True)
+            while not locked(file):
+                time.sleep(0.5)
+        yield
+
+
+def locked(file: IO[str]) -> bool:
+    """Take the lock, which ends with this process; where there are no locks, go on without."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+    return True
 
 
 def fingerprint(lists: List[str]) -> Dict[str, object]:
@@ -231,32 +256,76 @@ def write_stamp(stamp: Dict[str, object]) -> None:
     draft.replace(STAMP)
 
 
-def write_lab_settings() -> None:
-    """A start shows the lecture, not questions about news and updates of JupyterLab."""
+def write_lab_settings(python: Path) -> None:
+    """A start shows the course, not questions about news and updates of JupyterLab."""
     quiet = {"fetchNews": "false", "checkForUpdates": False}
-    settings = VENV / "share" / "jupyter" / "lab" / "settings"
-    settings.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"@jupyterlab/apputils-extension:notification": quiet})
-    (settings / "overrides.json").write_text(text, encoding="utf-8")
+    settings = {
+        "@jupyterlab/apputils-extension:notification": quiet,
+        "@jupyterlab/docmanager-extension:plugin": {
+            "defaultViewers": {"markdown": "Markdown Preview"}
+        },
+    }
+    (LAB / "settings").mkdir(parents=True, exist_ok=True)
+    (LAB / "settings" / "overrides.json").write_text(json.dumps(settings), encoding="utf-8")
+    if first_page() != first_notebook():
+        layout = VENV / "layout.json"
+        layout.write_text(json.dumps(side_by_side()), encoding="utf-8")
+        follow([str(python), "-m", "jupyterlab", "workspaces", "import", str(layout)])
+
+
+def side_by_side() -> Dict[str, object]:
+    """JupyterLab's file of a layout: the front page, and the lecture beside it."""
+    opened = []
+    data: Dict[str, object] = {}
+    for page in (first_page(), first_notebook()):
+        book = page.endswith(".ipynb")
+        name = ("notebook:" if book else "markdownviewer-widget:") + page
+        opened.append({"type": "tab-area", "currentIndex": 0, "widgets": [name]})
+        factory = "Notebook" if book else "Markdown Preview"
+        data[name] = {"data": {"path": page, "factory": factory}}
+    dock = {"type": "split-area", "orientation": "horizontal", "sizes": [0.36, 0.64]}
+    main = {"dock": dict(dock, children=opened), "current": next(iter(data))}
+    sides = {side: {"collapsed": True, "widgets": []} for side in ("left", "right")}
+    data["layout-restorer:data"] = dict(sides, main=main)
+    return {"data": data, "metadata": {"id": "course"}}
 
 
 def venv_python() -> Path:
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def answers(python: Path) -> bool:
-    """Whether that Python still starts and finds the package."""
+# Run by the environment's Python: the pins whose files are not there. A pin with a condition on
+# the system is left out; what a wheel installs stands in its RECORD.
+LOOK = """
+import importlib.metadata, pathlib, re, sys
+import mlm_helpers
+for path in sys.argv[1:]:
+    for pin in re.findall(r"^[\\w.-]+==\\S+$", pathlib.Path(path).read_text("utf-8"), re.M):
+        try:
+            found = importlib.metadata.distribution(pin.split("==")[0])
+            rows = (found.read_text("RECORD") or "").splitlines()
+            tops = {re.split("[/,]", row)[0].strip('"') for row in rows} - {"..", "__pycache__"}
+            whole = bool(tops) and all(found.locate_file(top).exists() for top in tops)
+        except importlib.metadata.PackageNotFoundError:
+            whole = False
+        if not whole:
+            print(pin)
+"""
+
+
+def gone(lists: List[str]) -> Optional[List[str]]:
+    """The pinned packages that went missing; None when the Python itself or the course did."""
+    python = venv_python()
     try:
         # -P: found because it is installed, not because the current folder happens to hold it
-        check = [str(python), "-P", "-c", "import mlm_helpers"]
-        variables = environment(python)
-        return subprocess.call(check, env=variables, stdout=NOTHING, stderr=NOTHING) == 0
-    except OSError:
-        return False
+        look = [str(python), "-P", "-c", LOOK, *(str(ROOT / name) for name in lists)]
+        output = subprocess.check_output(look, env=environment(python), stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return output.decode("utf-8").split()
 
 
 def create() -> None:
-    check_modules()
     check_folder()
     if Path(sys.prefix).resolve() == VENV:
         raise Stop(
@@ -265,26 +334,59 @@ def create() -> None:
         )
     if VENV.is_symlink():
         VENV.unlink()
-    elif VENV.exists():
+    elif VENV.is_dir():
         print("The environment in .venv is incomplete or out of date: making it again.")
         shutil.rmtree(str(VENV))
+    elif VENV.exists():
+        raise Stop(
+            "In the course's folder lies a file called .venv, where the environment has to go. "
+            "Rename it or move it away, and start again."
+        )
+    check_space()
     print("Making the environment in .venv, once. This takes a minute or two.", flush=True)
-    VENV.mkdir()
-    follow([sys.executable, "-m", "venv", str(VENV)], None)
+    if not with_uv(["venv", "--seed", "--python", sys.executable, str(VENV)]):
+        check_modules()
+        VENV.mkdir(exist_ok=True)
+        follow([sys.executable, "-m", "venv", str(VENV)])
 
 
-def install(python: Path, lists: List[str]) -> None:
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
-    wanted = [argument for name in lists for argument in ("-r", str(ROOT / name))]
+def install(python: Path, lists: List[str], lost: List[str]) -> None:
+    files = [argument for name in lists for argument in ("-r", str(ROOT / name))]
     total = sum(count_requirements((ROOT / name).read_text(encoding="utf-8")) for name in lists)
+    if lost:
+        print(f"Fetching again what went missing: {', '.join(lost)}.", flush=True)
+        fetch(python, ["--only-binary", ":all:", "--no-deps", "--force-reinstall", *lost])
     print(f"Installing the packages in {' and '.join(lists)}.", flush=True)
     # Wheels only: a student has no compiler, and a missing wheel should say so at once.
-    follow([*pip, "--progress-bar", "off", "--only-binary", ":all:", *wanted], total)
-    follow([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)], None)
+    fetch(python, ["--only-binary", ":all:", *files], total)
+    fetch(python, ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+
+
+def fetch(python: Path, what: List[str], total: int = 0) -> None:
+    if with_uv(["pip", "install", "--python", str(python), *what], total):
+        return
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    # Neither a second copy in pip's cache nor compiled files of what is never imported
+    follow([*pip, "--progress-bar", "off", "--no-cache-dir", "--no-compile", *what], total)
+
+
+def with_uv(arguments: List[str], total: int = 0) -> bool:
+    """Whether uv is there and did it. Where it could not (it may not know the mirror that pip
+    knows), pip is next."""
+    uv = shutil.which("uv")
+    if uv is None:
+        return False
+    try:
+        follow([uv, *arguments], total)
+    except Stop:
+        print("uv could not do this step; pip is next.", flush=True)
+        return False
+    return True
 
 
 def count_requirements(text: str) -> int:
-    return sum("==" in line for line in text.splitlines())
+    """The pins for every system; those for one system are few."""
+    return sum("==" in line and ";" not in line for line in text.splitlines())
 
 
 def check_modules() -> None:
@@ -301,45 +403,69 @@ def check_modules() -> None:
 def check_folder() -> None:
     if not os.access(str(ROOT), os.W_OK):
         raise Stop(READ_ONLY)
+
+
+def check_space() -> None:
     free = shutil.disk_usage(str(ROOT)).free
     if free < NEEDED_BYTES:
         raise Stop(f"{FULL} {free / 1e9:.1f} GB are free where the course lies.")
 
 
-def follow(command: List[str], total: Optional[int]) -> None:
+def follow(command: List[str], total: int = 0) -> None:
     """Run a step of the installation; when it fails, say why in a sentence.
 
-    pip's own output is kept back. On a terminal a counter shows that something happens.
+    Its own output is kept back. With a total of packages, how far it is gets shown instead.
     """
     process = subprocess.Popen(
         command,
         cwd=str(ROOT),
-        env=environment(Path(command[0])),
+        env=environment(venv_python()),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    assert process.stdout is not None
-    lines, collected = [], 0
-    for raw in process.stdout:
-        line = raw.decode("utf-8", "replace").rstrip()
-        lines.append(line)
-        if total and line.startswith("Collecting ") and sys.stdout.isatty():
-            collected += 1
-            print(f"\r  {min(collected, total)} of {total} packages", end="", flush=True)
-    if collected:
-        print()
+    lines: List[str] = []
+    reader = threading.Thread(target=collect, args=(process.stdout, lines), daemon=True)
+    reader.start()
+    try:
+        show_progress(reader, lines, total)
+    except BaseException:
+        process.kill()
+        raise
     if process.wait() != 0:
         sentence = explain("\n".join(lines), None)
         if sentence is None:
             raise Stop("\n".join(["The environment could not be made:\n", *lines[-12:]]))
-        said = [line for line in lines if line.startswith("ERROR: ")][-1:]
+        said = [line for line in lines if line.lower().startswith("error: ")][-1:]
         raise Stop("\n".join([sentence, *said]))
+
+
+def collect(stream: IO[bytes], lines: List[str]) -> None:
+    for raw in stream:
+        lines.append(raw.decode("utf-8", "replace").rstrip())
+
+
+def show_progress(reader: threading.Thread, lines: List[str], total: int) -> None:
+    """Until the reader ends: in place on a terminal, else a line every ten seconds."""
+    terminal, started = sys.stdout.isatty(), time.time()
+    while reader.is_alive():
+        reader.join((0.5 if terminal else 10) if total else None)
+        fetched = sum(line.startswith("Collecting ") for line in lines)
+        folders = [VENV / "Lib", *VENV.glob("lib/python*")]
+        installed = sum(len(list(f.glob("site-packages/*.dist-info"))) for f in folders)
+        text = f"  {min(installed, total)} of {total} packages installed"
+        if fetched and installed < total // 2:
+            text = f"  {min(fetched, total)} of {total} packages fetched"
+        if total:
+            text += f", {time.time() - started:.0f} s"
+            print(f"\r{text}   " if terminal else text, end="" if terminal else "\n", flush=True)
+    if total and terminal:
+        print()
 
 
 # --- sentences for what goes wrong ------------------------------------------------------------
 
-FULL = "The disk is full: the environment needs about 1.5 GB. Free some space and start again."
+FULL = "The disk is full: the environment needs about 1 GB. Free some space and start again."
 READ_ONLY = (
     f"The folder {ROOT} cannot be written to. Move the course to a folder of your own, for "
     "example in Documents, and start again there."
@@ -366,7 +492,15 @@ NO_WHEEL = (
 
 # The first match counts: a full disk or a missing network also ends in "no matching distribution".
 CAUSES = [
-    (FULL, ["No space left on device", "Errno 28", "Disk quota exceeded", "WinError 112"]),
+    (
+        FULL,
+        [
+            "No space left on device",
+            "Errno 28",
+            "Disk quota exceeded",
+            "WinError 112",
+        ],
+    ),
     (TOO_LONG, ["Windows Long Path", "WinError 206", "File name too long"]),
     (READ_ONLY, ["Read-only file system", "Errno 30]", "Permission denied", "WinError 5]"]),
     (UNTRUSTED, ["CERTIFICATE_VERIFY_FAILED", "SSLError", "SSL: "]),
@@ -388,6 +522,8 @@ CAUSES = [
             "Connection refused",
             "Connection reset",
             "Connection aborted",
+            "error trying to connect",
+            "dns error",
         ],
     ),
     (NO_WHEEL, ["No matching distribution found", "Could not find a version"]),
@@ -413,13 +549,16 @@ def explain(output: str, number: Optional[int]) -> Optional[str]:
 
 # --- processes ------------------------------------------------------------------------------
 
-LEAKS = ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
+LEAKS = ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX")
 
 
 def environment(python: Path) -> Dict[str, str]:
     """The variables for a program of the environment: nothing of another Python leaks in."""
     variables = {name: value for name, value in os.environ.items() if name not in LEAKS}
     variables.update(PYTHONNOUSERSITE="1", PYTHONUTF8="1")
+    variables["PIP_USER"] = "0"  # also where pip's settings say user = true
+    if VENV in python.parents:
+        variables["JUPYTERLAB_WORKSPACES_DIR"] = str(WORKSPACES)
     variables["PATH"] = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])
     return variables
 
@@ -443,8 +582,7 @@ def hand_over(command: List[str], variables: Dict[str, str]) -> int:
             continue
 
 
-STAGES = {"style": style, "types": types, "package": package, "notebooks": notebooks}
-COMMANDS = {"lab": lab, "test": test, "slides": slides}
+COMMANDS = {"lab": lab, "test": test, **{name: authoring for name in AUTHORING}}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -94,10 +94,10 @@ def test_a_text_that_fits_everything_is_right_nowhere(parameter, text):
 @pytest.mark.parametrize(
     ("parameter", "text"),
     [
-        ("gamma10", "Expected SES slope in public schools of average school SES. For private ones it"
-         " would be γ10 + γ11."),
-        ("gamma01", "Difference in mean achievement (not in slopes) of private and public schools at"
-         " equal school SES"),
+        ("gamma10", "Expected SES slope in public schools of average school SES. For private ones"
+         " it would be γ10 + γ11."),
+        ("gamma01", "Difference in mean achievement (not in slopes) of private and public schools"
+         " at equal school SES"),
         ("tau00", "variance of school means given sector and school SES; not of slopes, not of"
          " students"),
         ("u0j", "It is not a variance; it is how far the mean of school j lies from what its sector"

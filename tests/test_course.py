@@ -27,7 +27,10 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(course, "ROOT", root)
     monkeypatch.setattr(course, "VENV", root / ".venv")
     monkeypatch.setattr(course, "STAMP", root / ".venv" / "course.json")
+    monkeypatch.setattr(course, "LAB", root / ".venv" / "lab")
+    monkeypatch.setattr(course, "WORKSPACES", root / ".venv" / "lab" / "workspaces")
     monkeypatch.setattr(course, "NEEDED_BYTES", 0)
+    monkeypatch.setattr(course.shutil, "which", lambda name: None)
     return root
 
 
@@ -36,19 +39,19 @@ def steps(folder, monkeypatch):
     """What would be installed, as a list of commands; the environment's Python always answers."""
     commands: list[list[str]] = []
 
-    def follow(command, total):
+    def follow(command, total=0):
         commands.append(command)
-        if command[1:3] == ["-m", "venv"]:
+        if "venv" in command:
             course.venv_python().parent.mkdir(parents=True)
             course.venv_python().touch()
 
     monkeypatch.setattr(course, "follow", follow)
-    monkeypatch.setattr(course, "answers", lambda python: python.exists())
+    monkeypatch.setattr(course, "gone", lambda lists: [] if course.venv_python().exists() else None)
     return commands
 
 
 def kinds(commands):
-    return ["venv" if c[1:3] == ["-m", "venv"] else "pip" for c in commands]
+    return ["venv" if "venv" in c else "pip" for c in commands]
 
 
 # --- an old Python ----------------------------------------------------------------------------
@@ -155,7 +158,7 @@ def test_an_installation_that_fails_leaves_no_stamp(steps, monkeypatch):
     course.ready(course.RUN, here=False)
     (course.ROOT / "requirements.txt").write_text("numpy==3.0.0\n", encoding="utf-8")
 
-    def fails(command, total):
+    def fails(command, total=0):
         raise course.Stop("no")
 
     monkeypatch.setattr(course, "follow", fails)
@@ -164,12 +167,146 @@ def test_an_installation_that_fails_leaves_no_stamp(steps, monkeypatch):
     assert not course.STAMP.exists()
 
 
+def test_a_first_installation_that_fails_gives_the_disk_back(steps, monkeypatch):
+    follow = course.follow
+
+    def fills_up(command, total=0):
+        follow(command, total)
+        if "venv" not in command:
+            raise course.Stop(course.FULL)
+
+    monkeypatch.setattr(course, "follow", fills_up)
+    with pytest.raises(course.Stop, match="disk is full"):
+        course.ready(course.RUN, here=False)
+    assert not course.VENV.exists()
+
+
+def test_what_went_missing_is_fetched_again(steps, monkeypatch):
+    course.ready(course.RUN, here=False)
+    steps.clear()
+    monkeypatch.setattr(course, "gone", lambda lists: ["numpy==2.4.6"] if not steps else [])
+    course.ready(course.RUN, here=False)
+    assert kinds(steps) == ["pip", "pip", "pip"]
+    assert steps[0][-3:] == ["--no-deps", "--force-reinstall", "numpy==2.4.6"]
+
+
+def test_a_package_without_its_files_is_seen(folder, monkeypatch):
+    """In this Python: one package is whole, one was never there, one has lost its folder."""
+    here = Path(sys.executable)
+    monkeypatch.setattr(course, "venv_python", lambda: here)
+    ghost = folder / "ghost-1.0.dist-info"
+    ghost.mkdir()
+    (ghost / "METADATA").write_text("Name: ghost\nVersion: 1.0\n", encoding="utf-8")
+    (ghost / "RECORD").write_text("ghost/__init__.py,,\nghost-1.0.dist-info/RECORD,,\n", "utf-8")
+    variables = dict(course.environment(here), PYTHONPATH=os.pathsep.join([str(folder), *sys.path]))
+    monkeypatch.setattr(course, "environment", lambda python: variables)
+    pins = "numpy==1\nnever-there==2\nghost==1.0\npywinpty==3 ; sys_platform == 'win32'\n"
+    (folder / "requirements.txt").write_text(pins, encoding="utf-8")
+    assert course.gone(["requirements.txt"]) == ["never-there==2", "ghost==1.0"]
+    (folder / "ghost").mkdir()
+    assert course.gone(["requirements.txt"]) == ["never-there==2"]
+
+
+def test_without_its_python_the_whole_environment_is_gone(folder):
+    assert course.gone(course.RUN) is None
+
+
+def test_a_file_called_venv_is_left_alone_and_named(steps, capsys):
+    course.VENV.write_text("mine", encoding="utf-8")
+    assert course.main(["lab"]) == 1
+    assert "a file called .venv" in capsys.readouterr().err
+    assert course.VENV.read_text(encoding="utf-8") == "mine"
+    assert steps == []
+
+
+def test_of_two_first_starts_one_waits_for_the_other(folder):
+    script = (
+        "import course, pathlib, sys, time\n"
+        f"course.ROOT = pathlib.Path({str(folder)!r})\n"
+        "with course.only_one():\n"
+        "    print('in', time.monotonic(), flush=True); time.sleep(0.6)\n"
+        "    print('out', time.monotonic(), flush=True)\n"
+    )
+    command = [sys.executable, "-c", script]
+    two = [
+        subprocess.Popen(command, cwd=Path(course.__file__).parent, stdout=-1, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[0].splitlines() for process in two]
+    assert sum("waiting" in lines[0] for lines in said) == 1
+    times = sorted(tuple(float(line.split()[1]) for line in lines[-2:]) for lines in said)
+    assert times[0][1] <= times[1][0]
+
+
+def test_who_waited_finds_the_environment_made(steps, monkeypatch):
+    asked = []
+    monkeypatch.setattr(course, "is_made", lambda lists: asked.append(1) or len(asked) > 1)
+    course.ready(course.RUN, here=False)
+    assert steps == []
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_uv_installs_where_it_is_and_pip_where_it_fails(steps, monkeypatch, works):
+    monkeypatch.setattr(course.shutil, "which", lambda name: f"/bin/{name}")
+    follow = course.follow
+
+    def picky(command, total=0):
+        if command[0] == "/bin/uv" and not works:
+            steps.append(["uv failed"])
+            raise course.Stop("no")
+        follow(command, total)
+
+    monkeypatch.setattr(course, "follow", picky)
+    course.ready(course.RUN, here=False)
+    first_words = [command[0] for command in steps]
+    python = str(course.venv_python())
+    if works:
+        assert first_words == ["/bin/uv"] * 3
+    else:
+        assert [word for word in first_words if word != "uv failed"] == [sys.executable] + [
+            python
+        ] * 2
+
+
+def test_pips_own_settings_do_not_lead_out_of_the_environment():
+    variables = course.environment(course.venv_python())
+    script = "from pip._internal.configuration import Configuration as C; c = C(isolated=False); "
+    script += "c.load(); print(c.get_value(':env:.user'))"
+    said = subprocess.run(
+        [sys.executable, "-c", script], env=variables, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "0"  # an environment variable goes before every file
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_an_installation_shows_how_far_it_is(folder, monkeypatch, capsys, terminal):
+    packages = course.VENV / "lib" / "python3.13" / "site-packages"
+    for name in ("a", "b"):
+        (packages / f"{name}.dist-info").mkdir(parents=True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
+    course.follow([sys.executable, "-c", "print('Collecting a')"], 3)
+    said = capsys.readouterr().out
+    assert "2 of 3 packages installed" in said
+    assert ("\r" in said) == terminal
+
+
 def test_jupyterlab_asks_no_questions_at_the_start(steps):
     course.ready(course.RUN, here=False)
-    settings = course.VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    (extension,) = json.loads(settings.read_text(encoding="utf-8")).items()
-    assert extension[0] == "@jupyterlab/apputils-extension:notification"
-    assert extension[1]["fetchNews"] == "false"
+    text = (course.LAB / "settings" / "overrides.json").read_text(encoding="utf-8")
+    settings = json.loads(text)
+    assert settings["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+    assert settings["@jupyterlab/docmanager-extension:plugin"]["defaultViewers"]["markdown"]
+
+
+def test_the_front_page_is_laid_out_beside_the_lecture(steps):
+    add("START.md")
+    add(course.LECTURE)
+    course.ready(course.RUN, here=False)
+    assert steps[-1][1:5] == ["-m", "jupyterlab", "workspaces", "import"]
+    layout = json.loads(Path(steps[-1][5]).read_text(encoding="utf-8"))["data"]
+    areas = layout["layout-restorer:data"]["main"]["dock"]["children"]
+    shown = [layout[area["widgets"][0]]["data"]["path"] for area in areas]
+    assert shown == ["START.md", course.LECTURE]
 
 
 def test_here_uses_this_python_and_installs_nothing(steps):
@@ -190,11 +327,6 @@ def test_nothing_of_another_python_leaks_in(monkeypatch):
     variables = course.environment(Path("somewhere/bin/python"))
     assert not {"PYTHONPATH", "PYTHONHOME"} & set(variables)
     assert variables["PATH"].startswith(str(Path("somewhere/bin")) + os.pathsep)
-
-
-def test_an_environment_answers_only_when_its_python_can_import_the_package(tmp_path):
-    assert course.answers(Path(sys.executable))
-    assert not course.answers(tmp_path / "no-python-here")
 
 
 # --- sentences --------------------------------------------------------------------------------
@@ -221,13 +353,13 @@ def test_an_environment_answers_only_when_its_python_can_import_the_package(tmp_
 def test_a_failed_step_is_explained(folder, capsys, output, words):
     script = f"import sys; print({output!r}); sys.exit(1)"
     with pytest.raises(course.Stop) as stopped:
-        course.follow([sys.executable, "-c", script], None)
+        course.follow([sys.executable, "-c", script])
     assert words in str(stopped.value)
 
 
 def test_an_unknown_failure_shows_what_was_said_last(folder):
     with pytest.raises(course.Stop, match="could not be made:\n\nsomething new"):
-        course.follow([sys.executable, "-c", "print('something new'); raise SystemExit(1)"], None)
+        course.follow([sys.executable, "-c", "print('something new'); raise SystemExit(1)"])
 
 
 @pytest.mark.parametrize(
@@ -287,7 +419,7 @@ def started(folder, monkeypatch):
 
 
 def add(path):
-    (course.ROOT / path).parent.mkdir(exist_ok=True)
+    (course.ROOT / path).parent.mkdir(parents=True, exist_ok=True)
     (course.ROOT / path).touch()
 
 
@@ -298,11 +430,19 @@ def test_lab_opens_what_there_is_to_open(started):
     course.main(["lab"])
     add(course.LECTURE)
     course.main(["lab"])
-    opened = [arg for command in started for arg in command if "default_url" in arg]
+    add("START.md")
+    course.main(["lab"])
+    add(course.WORKSPACES / "course-1234.jupyterlab-workspace")
+    course.main(["lab"])
+    course.main(["lab", "--here"])
+    opened = [arg.split("=")[1] for command in started for arg in command if "default_url" in arg]
     assert opened == [
-        "--LabApp.default_url=/lab",
-        "--LabApp.default_url=/lab/tree/walkthroughs/walkthrough01_high_school_and_beyond.ipynb",
-        f"--LabApp.default_url=/lab/tree/{course.LECTURE}",
+        "/lab",
+        "/lab/tree/walkthroughs/walkthrough01_high_school_and_beyond.ipynb",
+        f"/lab/tree/{course.LECTURE}",
+        "/lab/tree/START.md",
+        "/lab/workspaces/course",
+        "/lab/tree/START.md",
     ]
 
 
@@ -313,97 +453,46 @@ def test_lab_passes_options_on(started):
     assert f"--ServerApp.root_dir={course.ROOT}" in command
 
 
-# --- test -------------------------------------------------------------------------------------
+# --- other commands ---------------------------------------------------------------------------
 
 
 @pytest.fixture
 def ran(folder, monkeypatch):
-    """The commands that ``test`` runs; those that mention a word of ``fail`` fail."""
+    """The commands that are run in the environment."""
     commands: list[list[str]] = []
-    fail: set[str] = set()
-
-    def call(command, **_):
-        commands.append(command)
-        return int(bool(fail & set(command)))
-
     monkeypatch.setattr(course, "ready", lambda lists, here: Path("python"))
-    monkeypatch.setattr(subprocess, "call", call)
-    return commands, fail
-
-
-def test_every_stage_runs_and_the_last_line_says_so(ran, capsys):
-    add("lectures/lecture.ipynb")
-    assert course.main(["test"]) == 0
-    assert (
-        capsys.readouterr().out.splitlines()[-1]
-        == "All stages passed: style, types, package, notebooks."
-    )
-    said = [" ".join(command) for command in ran[0]]
-    assert any("ruff check" in line for line in said)
-    assert any("ruff format --check" in line for line in said)
-    assert any("mypy" in line for line in said)
-    assert any(line.endswith("tests") for line in said)
-    (nbval,) = [line for line in said if "--nbval" in line]
-    assert nbval.endswith("lectures/lecture.ipynb")
-    assert "--nbval-current-env" in nbval
-    assert "--nbval-lax" not in nbval
-
-
-def test_a_failed_stage_is_named_and_the_others_still_run(ran, capsys):
-    add("lectures/lecture.ipynb")
-    commands, fail = ran
-    fail.update({"check", "mypy"})
-    assert course.main(["test"]) == 1
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "2 of 4 stages failed: style, types."
-    assert lines[-5:-1] == [
-        "style      FAILED",
-        "types      FAILED",
-        "package    passed",
-        "notebooks  passed",
-    ]
-    assert len(commands) == 5
-
-
-def test_every_kind_of_notebook_is_compared(ran):
-    folders = ("lectures", "walkthroughs", "exercises", "exercises/solutions")
-    for folder in folders:
-        add(f"{folder}/one.ipynb")
-    course.main(["test", "notebooks"])
-    (command,) = ran[0]
-    found = [arg for arg in command if arg.endswith(".ipynb")]
-    assert found == [
-        "lectures/one.ipynb",
-        "walkthroughs/one.ipynb",
-        "exercises/solutions/one.ipynb",
-    ]
-
-
-def test_a_stage_without_anything_to_check_does_not_count_as_passed(ran, capsys):
-    assert course.main(["test", "notebooks", "types"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert "notebooks  nothing to check" in lines
-    assert lines[-1] == "All stages passed: types."
-
-
-def test_an_unknown_stage_is_refused(ran, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        course.main(["test", "all"])
-    assert stopped.value.code != 0
-    assert "the stages are style, types, package, notebooks" in capsys.readouterr().err
+    (folder / "mlm_helpers" / "authoring").mkdir(parents=True)
+    monkeypatch.setattr(subprocess, "call", lambda command, **_: commands.append(command) or 0)
+    return commands
 
 
 def test_no_command_says_what_there_is(capsys):
     with pytest.raises(SystemExit) as stopped:
         course.main([])
-    assert stopped.value.code != 0
-    assert "lab, test or slides" in capsys.readouterr().err
+    assert stopped.value.code == 0
+    said = capsys.readouterr().out
+    assert all(command in said for command in course.COMMANDS)
+    assert "python3 course.py lab" in said
 
 
-def test_slides_are_made_by_the_package(ran):
-    course.main(["slides", "--pdf"])
-    (command,) = ran[0]
-    assert command == ["python", "-m", "mlm_helpers.authoring", "slides", "--pdf"]
+@pytest.mark.parametrize("command", course.AUTHORING)
+def test_what_the_package_does_is_handed_to_it_with_all_options(ran, command):
+    course.main([command, "--help", "--out", "x"])
+    assert ran == [["python", "-m", "mlm_helpers.authoring", command, "--help", "--out", "x"]]
+
+
+def test_the_package_knows_every_command_that_is_handed_to_it():
+    from mlm_helpers.authoring.__main__ import COMMANDS
+
+    assert set(course.AUTHORING) <= set(COMMANDS)
+
+
+def test_a_copy_without_tests_says_so(ran, capsys):
+    assert course.main(["test"]) == 1
+    assert "comes without tests" in capsys.readouterr().err
+    add("tools/check.py")
+    assert course.main(["test", "style"]) == 0
+    assert ran == [["python", str(course.ROOT / "tools" / "check.py"), "style"]]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there Ctrl+C is handled by waiting, not by exec")

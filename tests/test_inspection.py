@@ -12,7 +12,9 @@ import pyreadstat
 import pytest
 
 import mlm_helpers as mlm
-from mlm_helpers.data.inspection import Inspection, inspect_data, messy_example, read_data
+from mlm_helpers.data.inspection import Inspection, inspect_data
+from mlm_helpers.data.practice import messy_example
+from mlm_helpers.data.reading import read_data
 from mlm_helpers.errors import MLMError
 
 
@@ -164,6 +166,102 @@ def test_codes_for_no_answer(code: float) -> None:
     assert f"has the value {code} in 3 rows" in finding.text
     assert f"replace([{code}], float('nan'))" in finding.text
     assert report.tables["outliers"].loc["x", "far_out"] == 0
+
+
+SCALES = {
+    "1 to 7 and 9": (range(1, 8), [9], True),
+    "0 and 1 and 9": (range(2), [9], True),
+    "1 to 4 with 8 and 9": (range(1, 5), [8, 9], True),
+    "1 to 5 with 99": (range(1, 6), [99], True),
+    "ages with 999": (range(20, 66), [999], True),
+    "scores with 9999": (range(300, 700), [9999], True),
+    "minutes with 88 and 99": (range(0, 31, 5), [88, 99], True),
+    "scores to 80 with many 99": (range(80), [99], True),
+    "hours with -8 and -9": (range(12), [-8, -9], True),
+    "thermometer with -999": (range(-20, 35), [-999], True),
+    "1 to 9 all used": (range(1, 9), [9], False),
+    "percent to 99": (range(99), [99], False),
+    "about 0 with -1": (range(-4, 5), [-1], False),
+    "less, the same and more": (range(2), [-1], False),
+    "scores about 88": (range(60, 101), [88], False),
+    "tens with 77 once among 5 to 95": (range(5, 96, 10), [77], False),
+}
+
+
+@pytest.mark.parametrize("scale", list(SCALES))
+def test_codes_are_told_from_answers(scale: str) -> None:
+    answers, codes, are_codes = SCALES[scale]
+    data = clean()
+    rng = np.random.default_rng(3)
+    data["x"] = np.r_[list(answers), rng.choice(list(answers), len(data))][: len(data)] * 1.0
+    if len(list(answers)) > len(data):
+        data["x"] = rng.choice(list(answers), len(data)) * 1.0
+    for k, code in enumerate(codes):
+        data.loc[data.index[[130 + k, 200 + k, 300 + k]], "x"] = float(code)
+    found = [f.text for f in look(data).about("x") if "no answer" in f.text]
+    assert bool(found) == are_codes, found
+    for code in codes if are_codes else ():
+        assert str(code) in found[0]
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ("Oak Street", "oak street"),
+        ("Oak Street", "Oak  Street "),
+        ("São Paulo", "Sao Paulo"),
+        ("Zürich", "Zu\u0308rich"),
+        ("St. Mary's", "St Mary’s"),
+        ("oak-street", "Oak Street"),
+        ("S07", "s7"),
+        ("12", "12.0"),
+        ("Weiß", "WEISS"),
+    ],
+)
+def test_a_group_spelt_in_two_ways_is_one(forms: tuple[str, str]) -> None:
+    data = clean()
+    data["g"] = [f"school {chr(97 + g % 26)}{chr(97 + g // 26)}" for g in data["g"]]
+    data.iloc[:9, 0], data.iloc[9:12, 0] = forms
+    [finding] = [f for f in look(data).about("g") if f.check == "coding"]
+    assert finding.urgent
+    assert f"replace({{{forms[1]!r}: {forms[0]!r}}})" in finding.text
+
+
+def test_groups_that_differ_are_left_alone() -> None:
+    data = clean()
+    data["g"] = [f"{1 + g // 10}-{1 + g % 10}" for g in data["g"]]  # 1-10 and 11-0 are two
+    data.loc[data["g"] == "1-2", "g"] = "1.20"
+    assert not [f for f in look(data).about("g") if f.check == "coding"]
+
+
+def test_a_group_that_means_no_group_is_named() -> None:
+    data = clean()
+    data.loc[data.index[:4], "g"] = -9
+    assert "4 rows belong to g -9" in texts(look(data), "g")
+    words = clean()
+    words["g"] = words["g"].map(lambda g: f"class {g}")
+    words.loc[words.index[:4], "g"] = "missing"
+    assert "has 'missing' in 4 rows" in texts(look(words), "g")
+    mixed = clean()
+    mixed["g"] = mixed["g"].astype(object)
+    mixed.loc[mixed.index[:3], "g"] = "0"
+    assert "mixes text and numbers" in texts(look(mixed), "g")
+
+
+@pytest.mark.parametrize("named", ["g", "x", "y"])
+def test_an_index_may_have_the_name_of_a_column(named: str) -> None:
+    plain, same = clean(), clean().set_index(named, drop=False)
+    assert str(look(same)) == str(look(plain))
+    twice = clean().set_index(["g", "x"], drop=False)
+    assert str(look(twice)) == str(look(plain))
+    centered = mlm.with_centering([same], "g", center_within={"xc": "x"})
+    np.testing.assert_allclose(
+        mlm.fit_mlm("y ~ xc + (1 | g)", centered).gamma,
+        mlm.fit_mlm("y ~ xc + (1 | g)", plain.assign(xc=mlm.center_within(plain, "x", "g"))).gamma,
+    )
+    explorer = mlm.explore_centering(same.assign(x=same.x + 2.0 * (same.g % 3)).rename_axis(named),
+                                     outcome="y", predictor="x", group="g")  # fmt: skip
+    assert explorer.sentence
 
 
 def test_values_among_the_others_are_no_codes() -> None:

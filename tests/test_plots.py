@@ -241,7 +241,7 @@ def test_shared_limits_hold_both_models() -> None:
 def test_context_gap_is_the_contextual_effect() -> None:
     for k, x in ((3, "cses"), (4, "ses")):
         table = plots.context_table(model(k), x, "meanses")
-        effect = mlm.contextual_effect(model(k), x, "meanses")
+        effect = mlm.contextual_effect(model(k), x, "meanses", by=())
         low, high = table.iloc[1], table.iloc[2]
         at = (low["mean"] + high["mean"]) / 2
         ends = [r["height"] + r["slope"] * (at - r["mean"]) for r in (low, high)]

@@ -15,6 +15,8 @@ from scipy import stats
 
 import mlm_helpers as mlm
 from mlm_helpers.errors import MLMError
+from mlm_helpers.interpret.regions import SlopeLine
+from mlm_helpers.interpret.scenes import Probe
 
 R = json.loads((HERE / "values" / "probing.json").read_text(encoding="utf-8"))
 
@@ -206,12 +208,10 @@ def test_bounds_with_satterthwaite_against_r() -> None:
 
 
 def test_search_finds_what_the_quadratic_gives() -> None:
-    from mlm_helpers.interpret.probing import _Line, _Probe
-
     for sector in (0, 1):
-        line = _Line.through(_Probe(model(M3)), "cses", "meanses", {"sector": sector}, -1.2, 0.8)
+        line = SlopeLine.through(Probe(model(M3)), "cses", "meanses", {"sector": sector})
         for level in (0.5, 0.9, 0.95, 0.999):
-            closed, searched = line.roots_z(level), line.roots(level, "z")
+            closed, searched = line.roots(level, "z"), line._roots_t(level, "z")
             np.testing.assert_allclose(searched, closed, rtol=1e-8, err_msg=f"{sector} {level}")
 
 
@@ -245,7 +245,8 @@ def test_each_kind(df: str) -> None:
     assert mlm.johnson_neyman(made(3.0, 0.1), "x", df=df).kind == "everywhere"
     nowhere = mlm.johnson_neyman(made(0.0, 0.0, noise=3.0), "x", df=df)
     assert (nowhere.kind, nowhere.regions) == ("nowhere", ())
-    assert "does not differ from zero" in nowhere.sentence
+    assert "cannot be told from zero" in nowhere.sentence
+    assert "does not show that it is zero" in nowhere.sentence
     assert mlm.johnson_neyman(made(1.0, 0.55), "x", df=df).kind == "one-sided"
     # a small slope, known best in the middle: significant there and not at the ends
     inside = mlm.johnson_neyman(made(0.16, 0.0, seed=5), "x", df=df)

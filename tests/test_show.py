@@ -134,7 +134,7 @@ def test_slopes_and_means_in_words(m2, m3):
 
 
 def test_a_table_shows_what_is_asked_for(m3):
-    frame = mlm.contextual_effect(m3, "cses", "meanses")
+    frame = mlm.contextual_effect(m3, "cses", "meanses", by=())
     made = str(show.table(frame, "Context", {"estimate": "γ̂", "p": "p"}, {"within": "inside"}))
     assert "inside" in made
     assert "Std. Error" not in made

@@ -103,7 +103,7 @@ def test_a_script_cannot_end_its_element(tmp_path):
 
 def test_without_npm_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(slides.shutil, "which", lambda name: None)
-    with pytest.raises(MLMError, match=r"need npm once.*install Node\.js"):
+    with pytest.raises(MLMError, match=r"npm is needed once.*install Node\.js"):
         slides.npm_packages(tmp_path)
 
 

@@ -18,7 +18,8 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from mlm_helpers.authoring.lecture import TEMPLATES, Cell, Context, Raw, blocks, tex
+from mlm_helpers.authoring.lecture import Context, tex
+from mlm_helpers.authoring.template import TEMPLATES, Cell, Raw, blocks
 from mlm_helpers.words.vocabulary import join_words
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from mlm_helpers.exercises.questions import Question
     from mlm_helpers.exercises.study import Study
-    from mlm_helpers.lesson.files import CourseLesson
+    from mlm_helpers.lesson.lesson import Lesson
 
 EXERCISES = {
     "part1": "part1_define_the_parameters.ipynb",
@@ -45,7 +46,7 @@ above the answer gives a hint; run it again for the next one."""
 
 
 # ---- public -----------------------------------------------------------------------------------
-def exercise_notebook(part: str, lesson: CourseLesson) -> NotebookNode:
+def exercise_notebook(part: str, lesson: Lesson) -> NotebookNode:
     """The solution notebook of one exercise (``"part1"`` to ``"part4"``), not yet run.
 
     Part 3 is about High School & Beyond whatever the lesson. A question that does not apply to the
@@ -59,7 +60,7 @@ def exercise_notebook(part: str, lesson: CourseLesson) -> NotebookNode:
     return new_notebook(cells=cells, metadata={"mlm_exercise": part})
 
 
-def walkthrough_notebook(lesson: CourseLesson) -> NotebookNode:
+def walkthrough_notebook(lesson: Lesson) -> NotebookNode:
     """The walkthrough on a lesson's data, not yet run."""
     from nbformat.v4 import new_notebook
 
@@ -120,8 +121,6 @@ def _exercise_cells(piece: Piece, context: HandoutContext) -> Iterator[NotebookN
 class HandoutContext(Context):
     """The names and flags of exercises and walkthrough, for one lesson."""
 
-    lesson: CourseLesson
-
     def wants(self, piece: Piece) -> bool:
         """Whether the cell's conditions hold."""
         return all(self.flag(name) for name in piece.conditions)
@@ -130,19 +129,15 @@ class HandoutContext(Context):
         """One condition; ``reads_...`` holds where the checks can read these data's words."""
         if name.startswith("reads_"):
             return self.reads(name.removeprefix("reads_"))
+        if name in self.flags:
+            return self.flags[name]
         return bool(getattr(self, f"is_{name}"))
-
-    @cached_property
-    def formulas(self) -> dict[str, str]:
-        """The lecture's formulas and the null model's."""
-        y, g = self.lesson.vocabulary.outcome.column, self.lesson.vocabulary.group_column
-        return {**super().formulas, "m0": f"{y} ~ 1 + (1 | {g})"}
 
     @cached_property
     def names(self) -> dict[str, Any]:
         """Everything that the templates may use."""
         out = {**super().names, **self._handout_names()}
-        return {**out, **self._exercise_names()} if self.two else out
+        return {**out, **self._exercise_names()} if self.two and self.m else out
 
     def _handout_names(self) -> dict[str, Any]:
         from mlm_helpers.interpret.variance import icc
@@ -153,7 +148,9 @@ class HandoutContext(Context):
             "icc": icc(self.fit("m0")),
             "smallest": int(sizes.min()),
             "largest": int(sizes.max()),
-            "all_gammas": tuple(c.symbol for c in self.fit("m3").structure.coefficients),
+            "all_gammas": tuple(
+                c.symbol for c in self.fit(self.lesson.last).structure.coefficients
+            ),
             "col": lambda fit, symbol: Raw(fit.structure.coefficient(symbol).column),
         }
 
@@ -161,9 +158,9 @@ class HandoutContext(Context):
     @cached_property
     def study(self) -> Study:
         """What the exercises are computed from."""
-        from mlm_helpers.exercises.study import Study
+        from mlm_helpers.exercises.study import study_of
 
-        return Study(self.fit("m3"), self.lesson.vocabulary)
+        return study_of(self.lesson)
 
     @cached_property
     def questions(self) -> dict[str, dict[str, Question]]:
@@ -200,7 +197,7 @@ class HandoutContext(Context):
             return Raw("\n".join(lines))
         table = "lesson.pair().data" if lesson.is_pair else "lesson.data"
         lines.append("lesson = mlm.open_lesson()")
-        lines.append(f'ex = mlm.exercise("{part}", study=lesson.study())')
+        lines.append(f'ex = mlm.exercise("{part}", study=lesson)')
         lines += [f"{lesson.name} = {table}"] if data else []
         return Raw("\n".join(lines))
 
@@ -240,7 +237,7 @@ class HandoutContext(Context):
         mean = f"mean {v.outcome.label}"
         slope = (x.slope or f"slope of {x.label}").replace("–", "-")
         within = f"within-{v.group.one} {slope}"
-        zero = f"with {self._zero()}"
+        zero = f"with {self._zero(m)}"
         g, s = v.group.one, v.group.many
         both = f"{w.label} and {m.label}"
         kinds = versus(high, low)
@@ -320,6 +317,23 @@ class HandoutContext(Context):
         return all(question.judge(to_plain(text)).passed for text in texts)
 
     # -- what is so in these data
+    def reasons(self) -> list[str]:
+        """Why part 4 has fewer questions on these data, one reason for each that is missing."""
+        w, many = self.w.label, self.v.group.many
+        found = {
+            "why Model 3 explains a little less of the slopes than Model 2: it does not": (
+                self.is_fell
+            ),
+            "what a slope variance that is not significant means: that of Model 3 is": (
+                self.is_not_significant
+            ),
+            f"why EB slopes of the kinds of {self.v.group.one} lie closer together than the "
+            "model's: they do not": self.is_gap_shrunk,
+            f"how the standard error of {w} in the slopes shrinks when {many} get one slope: it "
+            "hardly does": self.is_error_shrinks,
+        }
+        return [text for text, holds in found.items() if not holds]
+
     @property
     def is_unread(self) -> bool:
         """Some definition that the checks cannot read."""
@@ -342,7 +356,7 @@ class HandoutContext(Context):
         from mlm_helpers.engine.inference import compare
 
         row = compare(self.fit("m3_ri"), self.fit("m3")).table.iloc[-1]
-        return float(min(row["p"], row["p_boundary"])) >= 0.05
+        return float(min(row["p"], row["p_boundary"])) >= self.lesson.alpha
 
     @cached_property
     def is_gap_shrunk(self) -> bool:

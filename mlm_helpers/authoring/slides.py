@@ -14,12 +14,12 @@ import mimetypes
 import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlm_helpers.authoring.npm import npm_package
 from mlm_helpers.errors import MLMError
 
 if TYPE_CHECKING:
@@ -197,33 +197,7 @@ def style(path: Path) -> str:
 def npm_packages(cache: Path | None = None) -> dict[str, Path]:
     """The folders of reveal.js and MathJax, fetched with npm unless they are in the cache."""
     cache = cache or ROOT / "build" / "npm"
-    return {name: _package(name, version, cache) for name, version in PACKAGES.items()}
-
-
-def _package(name: str, version: str, cache: Path) -> Path:
-    folder = cache / f"{name}-{version}"
-    if (folder / "package.json").is_file():
-        return folder
-    npm = shutil.which("npm")
-    if npm is None:
-        raise MLMError(
-            "The slides need npm once, to fetch reveal.js and MathJax: install Node.js and start "
-            "this command again. Later exports need neither npm nor the network."
-        )
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as draft:
-        command = [npm, "pack", f"{name}@{version}", "--silent", "--pack-destination", draft]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=draft)
-        archives = list(Path(draft).glob("*.tgz"))
-        if done.returncode or not archives:
-            raise MLMError(
-                f"{name} {version} could not be fetched with npm: connect to the internet for the "
-                "first export; later ones do not need it."
-            )
-        with tarfile.open(archives[0]) as archive:
-            archive.extractall(draft, filter="data")
-        Path(draft, "package").replace(folder)
-    return folder
+    return {name: npm_package(name, version, cache) for name, version in PACKAGES.items()}
 
 
 # ---- the handout ------------------------------------------------------------------------------

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlm_helpers.engine import joint, robust
 from mlm_helpers.engine.formula import (
     Design,
     build_design,
     gram_check,
+    new_columns,
     parse_formula,
 )
 from mlm_helpers.engine.likelihood import (
@@ -26,6 +28,7 @@ from mlm_helpers.engine.likelihood import (
     starting_theta,
 )
 from mlm_helpers.engine.moments import Basis, Moments, choose_basis, cross_products
+from mlm_helpers.engine.predict import predicted_intervals
 from mlm_helpers.engine.structure import INTERCEPT, Structure
 from mlm_helpers.errors import MLMError
 
@@ -80,12 +83,19 @@ def _fit_design(design: Design, reml: bool, data_name: str) -> MLMFit:
     return fit_moments(moments_of(design), design, reml, data_name)
 
 
-def fit_moments(moments: Moments, design: Design, reml: bool, data_name: str = "") -> MLMFit:
-    """Fit to cross-products, after the checks that they allow."""
+def fit_moments(
+    moments: Moments,
+    design: Design,
+    reml: bool,
+    data_name: str = "",
+    start: Array | None = None,
+) -> MLMFit:
+    """Fit to cross-products, after the checks that they allow; ``start`` is a θ to begin at."""
     _check_moments(moments, design)
     try:
         with np.errstate(all="ignore"):
-            fit = MLMFit(moments, design, reml, data_name)
+            optimum = optimise(moments, design.blocks, reml, start)
+            fit = MLMFit(moments, design, reml, data_name, optimum)
     except (np.linalg.LinAlgError, ValueError):  # log of a residual variance of 0
         raise _nothing_left(design) from None
     if not fit.optimum.point.rss > 1e-10 * moments.nobs:  # on the scale where y has variance 1
@@ -164,11 +174,18 @@ def _check_outcome(design: Design) -> None:
             )
 
 
-def optimise(moments: Moments, blocks: tuple[tuple[int, ...], ...], reml: bool) -> Optimum:
+def optimise(
+    moments: Moments,
+    blocks: tuple[tuple[int, ...], ...],
+    reml: bool,
+    start: Array | None = None,
+) -> Optimum:
     """The exact optimum in θ of the well-conditioned basis, boundary included."""
     template = Template.of_blocks(blocks)
     deviance = Deviance(moments, reml)
-    found = _descend(deviance, template, starting_theta(deviance, template, blocks), blocks)
+    if start is None:
+        start = starting_theta(deviance, template, blocks)
+    found = _descend(deviance, template, start, blocks)
     on_boundary = (found.theta[template.rows == template.cols] == 0).any()
     if not found.converged or (on_boundary and len(moments.labels) <= _FEW_GROUPS):
         for start in _other_starts(template):
@@ -268,12 +285,19 @@ def _escape(
 class MLMFit:
     """A fitted two-level model. Tables are computed on first use and carry unrounded numbers."""
 
-    def __init__(self, moments: Moments, design: Design, reml: bool, data_name: str = ""):
+    def __init__(
+        self,
+        moments: Moments,
+        design: Design,
+        reml: bool,
+        data_name: str = "",
+        optimum: Optimum | None = None,
+    ):
         self.moments, self.design = moments, design
         self.reml, self.data_name = bool(reml), data_name
         self.formula = design.formula.text
-        self._template = Template.of_blocks(design.blocks)
-        self.optimum = optimise(moments, design.blocks, reml)
+        self.template = Template.of_blocks(design.blocks)
+        self.optimum = optimum or optimise(moments, design.blocks, reml)
         self._deviance = Deviance(moments, reml)
 
     # ---- size and criterion -------------------------------------------------------------
@@ -290,7 +314,7 @@ class MLMFit:
     @property
     def npar(self) -> int:
         """Fixed effects + variances and covariances + 1 for σ²."""
-        return self.moments.p + len(self._template) + 1
+        return self.moments.p + len(self.template) + 1
 
     @property
     def df_resid(self) -> int:
@@ -319,6 +343,11 @@ class MLMFit:
 
     # ---- variance components ------------------------------------------------------------
     @property
+    def sigma_dof(self) -> int:
+        """What σ² is divided by: rows, under REML less the fixed effects."""
+        return self._deviance.dof
+
+    @property
     def sigma2(self) -> float:
         """Level-1 residual variance σ², in squared units of the outcome."""
         return self.optimum.point.rss / self._deviance.dof * self.moments.basis.y_scale**2
@@ -329,9 +358,9 @@ class MLMFit:
         return float(np.sqrt(self.sigma2))
 
     @cached_property
-    def _relative(self) -> Array:
+    def relative_covariance(self) -> Array:
         """D = T/σ² in the user's columns (q, q)."""
-        factor = self._template.factor(self.optimum.theta)
+        factor = self.template.factor(self.optimum.theta)
         back = np.linalg.solve(self.moments.basis.to_z, factor)
         return back @ back.T
 
@@ -339,16 +368,16 @@ class MLMFit:
     def T(self) -> pd.DataFrame:
         """Covariance matrix of the random coefficients (q, q)."""
         names = list(self.design.random)
-        return pd.DataFrame(self._relative * self.sigma2, index=names, columns=names)
+        return pd.DataFrame(self.relative_covariance * self.sigma2, index=names, columns=names)
 
     @cached_property
     def theta(self) -> Array:
         """lme4's θ: the lower triangle of the relative Cholesky factor, in the user's columns."""
-        factor = np.zeros_like(self._relative)
+        factor = np.zeros_like(self.relative_covariance)
         for block in self.design.blocks:
             at = np.ix_(block, block)
-            factor[at] = semi_cholesky(self._relative[at])
-        return self._template.theta(factor)
+            factor[at] = semi_cholesky(self.relative_covariance[at])
+        return self.template.theta(factor)
 
     @cached_property
     def tau_numbers(self) -> tuple[int, ...]:
@@ -380,8 +409,8 @@ class MLMFit:
 
     # ---- fixed effects ------------------------------------------------------------------
     @cached_property
-    def _to_user(self) -> Array:
-        """β = _to_user @ (βs scaled by y): from the fitted basis to the user's columns."""
+    def to_user(self) -> Array:
+        """β = to_user @ (βs scaled by y): from the fitted basis to the user's columns."""
         back = np.linalg.inv(self.moments.basis.to_x) * self.moments.basis.y_scale
         return np.asarray(back, dtype=np.float64)
 
@@ -389,7 +418,7 @@ class MLMFit:
     def gamma(self) -> Array:
         """The fixed effects γ̂ (p,)."""
         basis = self.moments.basis
-        out = self._to_user @ self.optimum.point.beta
+        out = self.to_user @ self.optimum.point.beta
         if basis.x_intercept is not None:
             out[basis.x_intercept] += basis.y_shift
         return out
@@ -399,7 +428,7 @@ class MLMFit:
         """Covariance matrix of γ̂: σ²(X'V⁻¹X)⁻¹ (p, p)."""
         point = self.optimum.point
         scaled = point.sxx_inverse * (point.rss / self._deviance.dof)
-        v = self._to_user @ scaled @ self._to_user.T
+        v = self.to_user @ scaled @ self.to_user.T
         names = list(self.design.columns)
         return pd.DataFrame((v + v.T) / 2, index=names, columns=names)
 
@@ -431,6 +460,29 @@ class MLMFit:
 
         rows, names = self._weights(weights)
         return t_table(self, rows, list(index) if index is not None else names)
+
+    def anova(
+        self, type: int = 3, ddf: Literal["satterthwaite", "kr"] = "satterthwaite"
+    ) -> pd.DataFrame:
+        """F tests of the terms of the fixed part: ``sum_sq mean_sq num_df den_df F p``.
+
+        ``type`` 3 (default) or 2, ``ddf`` ``"satterthwaite"`` or ``"kr"`` (Kenward-Roger), as
+        lmerTest's ``anova``.
+        """
+        return joint.anova(self, type, ddf)
+
+    def test(
+        self, what: Any, ddf: Literal["satterthwaite", "kr"] = "satterthwaite"
+    ) -> pd.DataFrame:
+        """One F test that several combinations of γ are 0: ``fit.test("sector:cses")``.
+
+        ``what`` names a term, a coefficient or several, or holds weights as for ``contrast``.
+        """
+        return joint.joint_test(self, what, ddf)
+
+    def robust(self, kind: Literal["CR0", "CR1", "CR2"] = "CR2") -> pd.DataFrame:
+        """γ̂ with cluster-robust standard errors: ``estimate std_error df t p ratio``."""
+        return robust.robust(self, kind)
 
     def _weights(self, weights: Any) -> tuple[Array, list[Any]]:
         columns = list(self.design.columns)
@@ -483,7 +535,7 @@ class MLMFit:
     @cached_property
     def _eb(self) -> tuple[Array, Array]:
         """EB residuals (J, q) and their conditional covariances (J, q, q), user's columns."""
-        factor = self._template.factor(self.optimum.theta)
+        factor = self.template.factor(self.optimum.theta)
         d = factor @ factor.T
         basis = self.moments.basis
         _, e, p = group_solutions(self.moments, d)
@@ -527,11 +579,12 @@ class MLMFit:
 
     @cached_property
     def group_table(self) -> pd.DataFrame:
-        """One row per group: ``n`` and the values of the level-2 variables."""
+        """One row per group: ``n`` and the values of the level-2 variables (a variable named ``n``
+        as ``n_value``)."""
         index = pd.Index(self.design.labels, name=self.design.formula.group)
         out = pd.DataFrame({"n": self.moments.n}, index=index)
         for name, values in self.design.group_frame.items():
-            out[name] = values.to_numpy()
+            out["n_value" if name == "n" else name] = values.to_numpy()
         return out
 
     @cached_property
@@ -559,7 +612,7 @@ class MLMFit:
     @property
     def singular(self) -> bool:
         """True when T is on the boundary: a variance is 0 or a correlation is ±1."""
-        diagonal = self._template.rows == self._template.cols
+        diagonal = self.template.rows == self.template.cols
         return bool((np.abs(self.optimum.theta[diagonal]) < SINGULAR).any())
 
     @cached_property
@@ -617,25 +670,48 @@ class MLMFit:
 
         return to_statsmodels(self)
 
-    def predict(self, newdata: pd.DataFrame | None = None, random: bool = True) -> pd.Series:
-        """Predicted outcomes for rows of ``newdata`` (default: the rows used).
+    def predict(
+        self,
+        newdata: pd.DataFrame | None = None,
+        random: bool = True,
+        interval: Literal["confidence", "prediction"] | None = None,
+        level: float = 0.95,
+    ) -> Any:
+        """Predicted outcomes for rows of ``newdata`` (default: the rows used), as a Series.
 
         ``random=True`` adds the EB residuals of the row's group; a group that was not in the data
         gets the average, 0. ``random=False`` uses the fixed part alone.
-        """
-        from mlm_helpers.engine.formula import new_columns
 
+        With ``interval`` a DataFrame is returned: ``predicted std_error df lower upper``.
+        ``"confidence"`` is for the expected outcome: in the row's group, which may be a new one, or
+        with ``random=False`` over all groups. ``"prediction"`` is for the outcome of one more
+        student there; with ``random=False``, of a student in a group not yet seen. The errors of
+        γ̂ and û are taken together (see :mod:`mlm_helpers.engine.predict`); that of the estimated
+        variances by Satterthwaite df, except in known groups.
+
+        Raises
+        ------
+        MLMError
+            When a column is missing, or ``interval`` is neither of the two.
+        """
+        if interval not in (None, "confidence", "prediction"):
+            raise MLMError(f"interval must be 'confidence' or 'prediction'; got {interval!r}.")
         if newdata is None:
-            if random:
-                return self.fitted.rename("predicted")
-            values = self.design.x @ self.gamma
-            return pd.Series(values, index=self.design.data.index, name="predicted")
-        x, z, codes = new_columns(self.design, newdata, random)
+            x, z, codes, index = self.design.x, self.design.z, self.design.codes, self.data.index
+        else:
+            index, group = newdata.index, self.structure.group
+            if interval == "prediction" and not random and group not in newdata:
+                newdata = newdata.assign(**{group: self.design.labels[0]})  # it has no say
+            with_group = random or interval == "prediction"
+            x, z, codes = new_columns(self.design, newdata, with_group)
+        if interval is not None:
+            table = predicted_intervals(self, x, z, codes, random, interval, level)
+            return table.set_index(index)
         values = x @ self.gamma
         if random:
             u = np.vstack([self._eb[0], np.zeros(z.shape[1])])
             values = values + np.einsum("ij,ij->i", z, u[codes])
-        return pd.Series(values, index=newdata.index, name="predicted")
+        return pd.Series(values, index=index, name="predicted")
 
     def summary(self, correlation: bool = False) -> str:
         """The text of lmerTest's summary; ``correlation=True`` adds the correlations of γ̂."""

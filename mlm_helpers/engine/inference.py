@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -39,29 +39,46 @@ def satterthwaite(fit: MLMFit, weights: Array) -> Array:
     -------
     (k,) degrees of freedom
     """
-    point, dof = fit.optimum.point, fit._deviance.dof
+    return satterthwaite_df(fit, *fixed_variance(fit, weights))
+
+
+def fixed_variance(fit: MLMFit, weights: Array) -> tuple[Array, Array]:
+    """l'Cov(γ̂)l (k,) of each combination, and its gradient in (θ, σ) (k, number of θ + 1)."""
+    point = fit.optimum.point
+    s2 = point.rss / fit.sigma_dof
+    scaled = weights @ fit.to_user / fit.moments.basis.y_scale
+    turned = scaled @ point.sxx_inverse
+    # in the outcome's units, like σ
+    unit2 = fit.moments.basis.y_scale**2
+    variance = unit2 * s2 * np.einsum("ij,ij->i", turned, scaled)
+    gradient = np.empty((len(weights), len(point.gradient) + 1))
+    gradient[:, :-1] = -unit2 * s2 * np.einsum("ia,kab,ib->ik", turned, point.sxx_1, turned)
+    gradient[:, -1] = 2 * variance / fit.sigma
+    return variance, gradient
+
+
+def satterthwaite_df(fit: MLMFit, variance: Array, gradient: Array) -> Array:
+    """2 v² / Var(v̂) of variances v (k,) with these gradients in (θ, σ) (k, number of θ + 1)."""
+    spread = np.einsum("ia,ab,ib->i", gradient, parameter_covariance(fit), gradient)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 2 * variance**2 / spread
+
+
+def parameter_covariance(fit: MLMFit) -> Array:
+    """Covariance 2 H⁻¹ of (θ̂, σ̂), H the Hessian of the deviance; θ is that of the fitted basis."""
+    point, dof = fit.optimum.point, fit.sigma_dof
     k = len(point.gradient)
-    rss = point.rss
-    s2 = rss / dof
-    s = math.sqrt(s2)
+    s2 = point.rss / dof
     hessian = np.empty((k + 1, k + 1))
     hessian[:k, :k] = point.log_2 + point.rss_2 / s2
-    hessian[:k, k] = hessian[k, :k] = -2 * point.rss_1 / (s2 * s)
-    hessian[k, k] = 4 * dof / s2
-    scaled = weights @ fit._to_user / fit.moments.basis.y_scale
-    turned = scaled @ point.sxx_inverse
-    variance = s2 * np.einsum("ij,ij->i", turned, scaled)
-    gradient = np.empty((len(weights), k + 1))
-    gradient[:, :k] = -s2 * np.einsum("ia,kab,ib->ik", turned, point.sxx_1, turned)
-    gradient[:, k] = 2 * variance / s
+    hessian[:k, k] = hessian[k, :k] = -2 * point.rss_1 / (s2 * fit.sigma)
+    hessian[k, k] = 4 * dof / fit.sigma2
     # free the Hessian of units before its eigenvalues are judged
     unit = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-12 * np.abs(hessian).max()))
     values, vectors = np.linalg.eigh(hessian * np.outer(unit, unit))
     kept = values > 1e-8
-    along = (gradient * unit) @ vectors[:, kept]
-    spread = 2 * (along**2 / values[kept]).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return 2 * variance**2 / spread
+    along = unit[:, None] * vectors[:, kept]
+    return 2 * (along / values[kept]) @ along.T
 
 
 def t_table(fit: MLMFit, weights: Array, index: list) -> pd.DataFrame:
@@ -80,9 +97,12 @@ def _t_frame(estimate: Array, se: Array, df: Array, index: list) -> pd.DataFrame
 
 
 def p_of_t(t: Array, df: Array) -> Array:
-    """Two-sided p of a t statistic, accurate far into the tail."""
+    """Two-sided p of a t statistic, accurate far into the tail; an infinite df is the normal
+    distribution."""
     t, df = np.asarray(t, dtype=float), np.asarray(df, dtype=float)
-    return special.betainc(df / 2, 0.5, df / (df + t**2))
+    known = np.where(np.isinf(df), 1.0, df)
+    p = special.betainc(known / 2, 0.5, known / (known + t**2))
+    return np.where(np.isinf(df), 2 * special.ndtr(-np.abs(t)), p)
 
 
 def p_of_chi2(x: float, df: float) -> float:
@@ -91,8 +111,22 @@ def p_of_chi2(x: float, df: float) -> float:
 
 
 def t_quantile(level: float, df: Array) -> Array:
-    """The t with ``level`` of the distribution between -t and t."""
+    """The t with ``level`` of the distribution between -t and t (normal where df is infinite)."""
     return special.stdtrit(np.asarray(df, dtype=float), 0.5 + level / 2)
+
+
+def t_interval(estimate: Any, std_error: Any, df: Any, level: float = 0.95) -> tuple[Array, Array]:
+    """estimate ± t quantile · standard error; what has no standard error has no width."""
+    check_level(level)
+    estimate, std_error = np.asarray(estimate, dtype=float), np.asarray(std_error, dtype=float)
+    reach = np.where(std_error == 0, 0.0, t_quantile(level, df) * std_error)
+    return estimate - reach, estimate + reach
+
+
+def check_level(level: float) -> None:
+    """Refuse a confidence level that is none."""
+    if not 0 < level < 1:
+        raise MLMError(f"level must lie between 0 and 1, such as 0.95; got {level!r}.")
 
 
 # ---- Kenward-Roger ------------------------------------------------------------------------
@@ -110,32 +144,54 @@ def kenward_roger(fit: MLMFit, weights: Array | None = None) -> pd.DataFrame:
     MLMError
         For an ML fit: the method is defined for REML.
     """
-    if not fit.reml:
-        raise MLMError("Kenward-Roger needs a REML fit: use fit.refit(reml=True).fixed_effects_kr.")
-    adjusted, parts = _kr_covariance(fit)
+    adjusted, parts = kenward_roger_parts(fit)
     columns = list(fit.design.columns)
     rows = np.eye(len(columns)) if weights is None else np.atleast_2d(weights)
-    scaled = rows @ fit._to_user / fit.moments.basis.y_scale
+    scaled = rows @ fit.to_user / fit.moments.basis.y_scale
     se2 = np.einsum("ij,jk,ik->i", scaled, adjusted, scaled)
-    df = np.array([_kr_df(v, parts) for v in scaled])
+    df = np.array([parts.df_and_scale(v[None])[0] for v in scaled])
     estimate = rows @ fit.gamma
     se = np.sqrt(se2) * fit.moments.basis.y_scale
     index = columns if weights is None else list(range(len(rows)))
     return _t_frame(estimate, se, df, index).rename_axis("term")
 
 
-class _KRParts(NamedTuple):
+class KRParts(NamedTuple):
+    """What the df need: Φ, and how the variance parameters move it."""
+
     phi: Array  # (p, p) unadjusted covariance
     w: Array  # (r, r) covariance of the variance parameters
     p: Array  # (r, p, p) dΦ⁻¹/dσ_r
 
+    def df_and_scale(self, weights: Array) -> tuple[float, float]:
+        """Denominator df and scale of the F test that ``weights`` (q, p) times γ is 0."""
+        q = len(weights)
+        side = self.phi @ weights.T
+        theta = side @ np.linalg.solve(weights @ side, side.T)
+        turned = theta @ self.p
+        trace = np.einsum("kaa->k", turned)
+        a1 = trace @ self.w @ trace
+        a2 = float(np.einsum("kl,kab,lba->", self.w, turned, turned))
+        b = (a1 + 6 * a2) / (2 * q)
+        g = ((q + 1) * a1 - (q + 4) * a2) / ((q + 2) * a2)
+        denominator = 3 * q + 2 * (1 - g)
+        c1, c2, c3 = g / denominator, (q - g) / denominator, (q + 2 - g) / denominator
+        e_star = 1 / (1 - a2 / q)
+        v_star = 2 / q * (1 + c1 * b) / ((1 - c2 * b) ** 2 * (1 - c3 * b))
+        rho = v_star / (2 * e_star**2)
+        df = 4 + (q + 2) / (q * rho - 1)
+        return float(df), float(df / (e_star * (df - 2)))
 
-def _kr_covariance(fit: MLMFit) -> tuple[Array, _KRParts]:
+
+def kenward_roger_parts(fit: MLMFit) -> tuple[Array, KRParts]:
+    """The adjusted covariance of γ̂ and what its df need, in the scaled basis of the fit."""
+    if not fit.reml:
+        raise MLMError("Kenward-Roger needs a REML fit: use fit.refit(reml=True).")
     m, p = fit.moments, fit.moments.p
-    factor = fit._template.factor(fit.optimum.theta)
-    s2 = fit.optimum.point.rss / fit._deviance.dof
+    factor = fit.template.factor(fit.optimum.theta)
+    s2 = fit.optimum.point.rss / fit.sigma_dof
     phi = fit.optimum.point.sxx_inverse * s2
-    template = fit._template
+    template = fit.template
     units = template.units
     same = (template.rows == template.cols)[:, None, None]
     directions = np.where(same, units, units + units.transpose(0, 2, 1))
@@ -172,24 +228,7 @@ def _kr_covariance(fit: MLMFit) -> tuple[Array, _KRParts]:
     inner = q_all - np.einsum("kab,lbc->klac", first, turned)
     bias = np.einsum("kl,klab->ab", w, inner)
     adjusted = phi + 2 * phi @ bias @ phi
-    return (adjusted + adjusted.T) / 2, _KRParts(phi, w, first)
-
-
-def _kr_df(weights: Array, parts: _KRParts) -> float:
-    """Denominator df for one combination (numerator df 1)."""
-    phi, w, p = parts
-    variance = weights @ phi @ weights
-    side = phi @ weights
-    trace = np.einsum("a,kab,b->k", side, p, side) / variance
-    a1 = a2 = trace @ w @ trace
-    b = (a1 + 6 * a2) / 2
-    g = (2 * a1 - 5 * a2) / (3 * a2)
-    denominator = 3 + 2 * (1 - g)
-    c1, c2, c3 = g / denominator, (1 - g) / denominator, (3 - g) / denominator
-    e_star = 1 / (1 - a2)
-    v_star = 2 * (1 + c1 * b) / ((1 - c2 * b) ** 2 * (1 - c3 * b))
-    rho = v_star / (2 * e_star**2)
-    return float(4 + 3 / (rho - 1))
+    return (adjusted + adjusted.T) / 2, KRParts(phi, w, first)
 
 
 # ---- intervals ----------------------------------------------------------------------------
@@ -197,20 +236,12 @@ def wald_intervals(
     fit: MLMFit, level: float = 0.95, df: Literal["satterthwaite", "z"] = "satterthwaite"
 ) -> pd.DataFrame:
     """Estimate ± quantile x standard error for the fixed effects."""
-    table = fit.fixed_effects
-    if df == "satterthwaite":
-        width = t_quantile(level, table["df"].to_numpy()) * table["std_error"]
-    elif df == "z":
-        width = float(special.ndtri(0.5 + level / 2)) * table["std_error"]
-    else:
+    if df not in ("satterthwaite", "z"):
         raise MLMError(f"df must be 'satterthwaite' or 'z'; got {df!r}.")
-    return pd.DataFrame(
-        {
-            "estimate": table["estimate"],
-            "lower": table["estimate"] - width,
-            "upper": table["estimate"] + width,
-        }
-    )
+    table = fit.fixed_effects
+    freedom = table["df"] if df == "satterthwaite" else np.inf
+    lower, upper = t_interval(table["estimate"], table["std_error"], freedom, level)
+    return pd.DataFrame({"estimate": table["estimate"], "lower": lower, "upper": upper})
 
 
 # ---- comparing fits -----------------------------------------------------------------------

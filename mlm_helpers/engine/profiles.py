@@ -131,7 +131,7 @@ def _gamma_problem(fit: MLMFit, k: int) -> _Problem:
         change[k, : p - 1] = basis.x_shift[keep] / basis.x_scale[keep]
         change[k, p - 1] = basis.y_shift / basis.y_scale
     theta = [fit.optimum.theta]
-    diagonal = fit._template.rows == fit._template.cols
+    diagonal = fit.template.rows == fit.template.cols
 
     def profile(value: float) -> float:
         c = change.copy()
@@ -141,7 +141,7 @@ def _gamma_problem(fit: MLMFit, k: int) -> _Problem:
         )
         # a start exactly on the boundary would stay there
         start = np.where(diagonal & (np.abs(theta[0]) < 0.01), 0.05, theta[0])
-        found = minimise(Deviance(moments, False), fit._template, start)
+        found = minimise(Deviance(moments, False), fit.template, start)
         theta[0] = found.theta
         return found.point.value
 

@@ -12,6 +12,7 @@ from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.exercises.cells import answers_assigned, describe_error
 from mlm_helpers.exercises.judging.plain import MISSING, Plain, to_plain
 from mlm_helpers.exercises.questions import Question, Verdict
+from mlm_helpers.exercises.study import study_of
 
 PARTS = ("part1", "part2", "part3", "part4")
 _UNSET = object()
@@ -127,7 +128,7 @@ def exercise(name: str, study: Any = None) -> Exercise:
     ----------
     name : ``"part1"`` to ``"part4"``
     study : what the questions are computed from; by default the lecture's data (part 3: High
-        School & Beyond). Parts 1, 2 and 4 take a ``checks.study.Study`` of another Model 3.
+        School & Beyond). Parts 1, 2 and 4 take a lesson, or the study of another Model 3.
 
     Raises
     ------
@@ -140,7 +141,10 @@ def exercise(name: str, study: Any = None) -> Exercise:
             + suggest(str(name), PARTS)
         )
     module = importlib.import_module(f"mlm_helpers.exercises.{name}")
-    study = module.default_study() if study is None else study
+    if study is None:
+        study = module.default_study()
+    elif name != "part3":
+        study = study_of(study)
     return Exercise(name, module.questions(study), study)
 
 

@@ -13,14 +13,11 @@ from mlm_helpers.engine.inference import compare
 from mlm_helpers.engine.structure import Structure
 from mlm_helpers.errors import MLMError
 from mlm_helpers.exercises.terms import Terms
+from mlm_helpers.lesson.lesson import Lesson
+from mlm_helpers.lesson.roles import LECTURE, Roles
 
 if TYPE_CHECKING:
     from mlm_helpers.words.vocabulary import Vocabulary
-
-MODEL3 = (
-    "g1rscore ~ 1 + sector + schsesgdm + famsesc + sector * famsesc + schsesgdm * famsesc"
-    " + (1 + famsesc | schid)"
-)
 
 
 class Study:
@@ -30,7 +27,12 @@ class Study:
     numeric one, both also in the slope's equation. The other models are fitted when first needed.
     """
 
-    def __init__(self, m3: MLMFit, vocabulary: Vocabulary | str | None = None):
+    def __init__(
+        self,
+        m3: MLMFit,
+        vocabulary: Vocabulary | str | None = None,
+        roles: Roles | None = None,
+    ):
         from mlm_helpers.words.vocabulary import words_for
 
         _check_shape(m3.structure)
@@ -40,37 +42,39 @@ class Study:
         self.x = self.structure.level1_predictors[0]
         self.w, self.z = self.structure.level2_predictors[:2]
         self.outcome, self.group = self.structure.outcome, self.structure.group
+        self.roles = roles or Roles(self.outcome, self.group, self.x, self.w, self.z)
+        self._fits: dict[str, MLMFit] = {}
 
     # ---- models -----------------------------------------------------------------------------
-    @cached_property
+    @property
     def m1(self) -> MLMFit:
         """Random intercept and slope, no level-2 predictor."""
-        return self._fit(f"{self.x} + (1 + {self.x} | {self.group})")
+        return self._fit("m1")
 
-    @cached_property
+    @property
     def m2(self) -> MLMFit:
         """Sector in both level-2 equations."""
-        fixed = f"{self.x} + {self.w} + {self.w} * {self.x}"
-        return self._fit(f"{fixed} + (1 + {self.x} | {self.group})")
+        return self._fit("m2")
 
-    @cached_property
+    @property
     def m1_ri(self) -> MLMFit:
         """Model 1 without the random slope."""
-        return self._fit(f"{self.x} + (1 | {self.group})")
+        return self._fit("m1_ri")
 
-    @cached_property
+    @property
     def m2_ri(self) -> MLMFit:
         """Model 2 without the random slope."""
-        return self._fit(f"{self.x} + {self.w} + {self.w} * {self.x} + (1 | {self.group})")
+        return self._fit("m2_ri")
 
-    @cached_property
+    @property
     def m3_ri(self) -> MLMFit:
         """Model 3 without the random slope."""
-        fixed = " + ".join((self.w, self.z, self.x, f"{self.w} * {self.x}", f"{self.z} * {self.x}"))
-        return self._fit(f"{fixed} + (1 | {self.group})")
+        return self._fit("m3_ri")
 
-    def _fit(self, rest: str) -> MLMFit:
-        return fit_mlm(f"{self.outcome} ~ 1 + {rest}", self.m3.data)
+    def _fit(self, name: str) -> MLMFit:
+        if name not in self._fits:
+            self._fits[name] = fit_mlm(self.roles.formulas[name], self.m3.data)
+        return self._fits[name]
 
     # ---- numbers ----------------------------------------------------------------------------
     def gamma(self, fit: MLMFit, *factors: str) -> float:
@@ -138,8 +142,17 @@ def _check_shape(s: Structure) -> None:
         )
 
 
+def study_of(given: Study | Lesson) -> Study:
+    """What the exercises of a lesson are computed from; a study stays as it is."""
+    if isinstance(given, Study):
+        return given
+    pair = given.pair()
+    return Study(pair.fit("m3"), pair.vocabulary, pair.roles)
+
+
 def lecture_study(data: pd.DataFrame | None = None) -> Study:
     """The lecture's Model 3 on its own data, or on a table with the same columns."""
     from mlm_helpers.data.datasets import load_dataset
 
-    return Study(fit_mlm(MODEL3, load_dataset("ex1") if data is None else data))
+    model3 = LECTURE.formulas["m3"]
+    return Study(fit_mlm(model3, load_dataset("ex1") if data is None else data))

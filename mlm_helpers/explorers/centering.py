@@ -110,7 +110,7 @@ def make_lab(
             f"The data have no column {missing[0]!r}: they have "
             f"{', '.join(map(str, data.columns))}."
         )
-    kept = data[wanted].dropna()
+    kept = data[wanted].dropna().reset_index(drop=True)  # an index may be named like a column
     if is_group_level(kept, predictor, group):
         raise MLMError(
             f"{predictor!r} is the same for everybody in a group of {group!r}: centering needs a "

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlm_helpers.engine.fit import MLMFit
-from mlm_helpers.engine.inference import t_quantile, t_table
+from mlm_helpers.engine.inference import t_interval, t_table
 from mlm_helpers.explorers.roles import Roles
 from mlm_helpers.interpret.probing import JohnsonNeyman, johnson_neyman
 
@@ -67,17 +67,14 @@ def compute(
     level = state["level"] / 100
     m, w = float(state["moderator"]), float(state.get("kind") == "high")
     slope = t_table(fit, weights(fit, roles, x[:1], m, w, "slope"), [0]).iloc[0]
-    width = float(t_quantile(level, np.array(slope["df"]))) * slope["std_error"]
-    slope = pd.concat(
-        [slope, pd.Series({"lower": slope["estimate"] - width, "upper": slope["estimate"] + width})]
-    )
+    low, high = t_interval(slope["estimate"], slope["std_error"], slope["df"], level)
+    slope = pd.concat([slope, pd.Series({"lower": float(low), "upper": float(high)})])
     rows = t_table(fit, weights(fit, roles, x, m, w, "outcome"), list(range(len(x))))
-    reach = t_quantile(level, rows["df"].to_numpy()) * rows["std_error"].to_numpy()
-    predicted = rows["estimate"].to_numpy()
+    lower, upper = t_interval(rows["estimate"], rows["std_error"], rows["df"], level)
     line = pd.DataFrame(
-        {"x": x, "predicted": predicted, "lower": predicted - reach, "upper": predicted + reach}
+        {"x": x, "predicted": rows["estimate"].to_numpy(), "lower": lower, "upper": upper}
     )
-    along = found.table[[found.moderator, "slope", "lower", "upper", "significant"]].rename(
-        columns={found.moderator: "moderator"}
+    along = found.table[[found.column, "slope", "lower", "upper", "significant"]].rename(
+        columns={found.column: "moderator"}
     )
     return Tables(slope, line, along, found, dict(state))

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlm_helpers.engine.fit import MLMFit, moments_of, semi_cholesky
-from mlm_helpers.engine.inference import p_of_t, satterthwaite, t_quantile
+from mlm_helpers.engine.inference import p_of_t, satterthwaite, t_interval
 from mlm_helpers.explorers.cross_level import covariance
 from mlm_helpers.interpret.planning import drawn_design
 
@@ -111,15 +111,16 @@ def _tested(fit: MLMFit, rows: slice) -> dict[str, Array]:
     estimate = fit.gamma[rows]
     se = np.sqrt(np.diag(fit.vcov.to_numpy())[rows])
     df = satterthwaite(fit, weights)
-    t, width = estimate / se, t_quantile(LEVEL, df) * se
+    t = estimate / se
+    lower, upper = t_interval(estimate, se, df, LEVEL)
     return {
         "estimate": estimate,
         "std_error": se,
         "df": df,
         "t": t,
         "p": p_of_t(t, df),
-        "lower": estimate - width,
-        "upper": estimate + width,
+        "lower": lower,
+        "upper": upper,
     }
 
 

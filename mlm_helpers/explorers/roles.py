@@ -15,17 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlm_helpers.engine.fit import MLMFit, fit_mlm
-from mlm_helpers.engine.structure import INTERCEPT, Level2Equation, Structure
+from mlm_helpers.engine.structure import INTERCEPT
 from mlm_helpers.errors import MLMError
+from mlm_helpers.lesson.roles import LECTURE, parts_of
 from mlm_helpers.words.vocabulary import Vocabulary, words_for
 
 Array = NDArray[np.float64]
 
-EX1_MODEL2 = "g1rscore ~ 1 + famsesc + sector + sector * famsesc + (1 + famsesc | schid)"
-EX1_MODEL3 = (
-    "g1rscore ~ 1 + sector + schsesgdm + famsesc + sector * famsesc + schsesgdm * famsesc"
-    " + (1 + famsesc | schid)"
-)
+EX1_MODEL2, EX1_MODEL3 = LECTURE.formulas["m2"], LECTURE.formulas["m3"]
 
 
 @dataclass(frozen=True)
@@ -67,20 +64,12 @@ def read_roles(fit: MLMFit, vocabulary: Vocabulary | str | None = None) -> Roles
         can show.
     """
     structure, words = words_for(fit, vocabulary)
-    equation = slope_equation(structure)
-    terms = dict.fromkeys(
-        c.level2
-        for e in structure.equations
-        if e.p in (0, equation.p)
-        for c in e.coefficients
-        if c.level2 is not None
-    )
-    two = [t for t in terms if is_two_valued(level2_values(fit, t))]
-    rest = [t for t in terms if t not in two]
+    parts = parts_of(fit)
+    equation, two, rest = parts.slope, parts.two_valued, parts.continuous
     if len(two) > 1 or len(rest) > 1:
         raise MLMError(
             "An explorer shows one two-valued and one continuous moderator; this model has "
-            f"{', '.join(terms)}: fit a model with fewer level-2 predictors for it."
+            f"{', '.join((*two, *rest))}: fit a model with fewer level-2 predictors for it."
         )
     role: dict[str | None, int] = {
         None: 0,
@@ -121,19 +110,6 @@ def read_roles(fit: MLMFit, vocabulary: Vocabulary | str | None = None) -> Roles
     )
 
 
-def slope_equation(structure: Structure) -> Level2Equation:
-    """The equation of the slope to explore: the first that is moderated, else the first random."""
-    slopes = [e for e in structure.equations if e.level1 is not None]
-    moderated = [e for e in slopes if any(c.is_cross_level for c in e.coefficients)]
-    chosen = next(iter(moderated or [e for e in slopes if e.random]), None)
-    if chosen is None:
-        raise MLMError(
-            "This model has no slope that varies between groups or depends on a level-2 predictor: "
-            "fit one such as 'y ~ x * w + (1 + x | group)'."
-        )
-    return chosen
-
-
 def _base(column: str) -> str:
     return column.split("[")[0].removeprefix("C(").removesuffix(")")
 
@@ -151,25 +127,6 @@ def _kinds(column: str, words: Vocabulary) -> tuple[str, str, str, str, str]:
     many = words.group.many
     names = f"{p.symbol} = 0", f"{p.symbol} = 1"
     return *names, f"{many} with {names[0]}", f"{many} with {names[1]}", p.symbol
-
-
-def first_rows(fit: MLMFit) -> NDArray[np.intp]:
-    """The first row of each group, in the order of the groups."""
-    return np.unique(fit.design.codes, return_index=True)[1]
-
-
-def level2_values(fit: MLMFit, term: str) -> Array:
-    """A level-2 term, one value per group."""
-    from mlm_helpers.engine.formula import term_values
-
-    d = fit.design
-    column = d.x[:, d.columns.index(term)] if term in d.columns else term_values(d, term)
-    return np.asarray(column, dtype=float)[first_rows(fit)]
-
-
-def is_two_valued(values: Array) -> bool:
-    """Whether a term is coded 0 and 1."""
-    return bool(np.isin(values, (0.0, 1.0)).all())
 
 
 def estimates(fit: MLMFit, roles: Roles) -> dict[str, float]:

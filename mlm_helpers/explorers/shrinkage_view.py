@@ -19,10 +19,10 @@ from mlm_helpers.explorers.roles import (
     estimates,
     fit_ex1,
     level1_values,
-    level2_values,
     read_roles,
 )
 from mlm_helpers.explorers.stage import DASHES, GREEN, GREY, PRIVATE, PUBLIC, bundle, tidy
+from mlm_helpers.lesson.roles import level2_values
 from mlm_helpers.words.vocabulary import Vocabulary
 
 _X = np.array([0.0, 1.0])

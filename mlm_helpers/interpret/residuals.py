@@ -157,8 +157,8 @@ def level2_values(fit: MLMFit, by: str, data: pd.DataFrame | None = None) -> pd.
         When the column is missing, or differs or is incomplete within a group.
     """
     group = fit.structure.group
-    if data is None and by in fit.group_table.columns and by != "n":
-        return fit.group_table[by]
+    if data is None and by in fit.design.group_frame.columns:
+        return fit.design.group_frame[by]
     if data is None and by not in fit.data.columns:
         raise MLMError(
             f"{by!r} is not in this model: give the table that has it, as in "

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mlm_helpers.engine.inference import t_interval
 from mlm_helpers.engine.structure import INTERCEPT, Coefficient, Level2Equation, Structure
 from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.words.vocabulary import (
@@ -1027,13 +1028,10 @@ class _Speaker:
         self.units = reader.v.outcome.units
 
     def estimate(self, c: Coefficient) -> Estimate:
-        from scipy.special import ndtri, stdtrit
-
         row = self.fit.fixed_effects.loc[c.column]
         value, se, df = float(row["estimate"]), float(row["std_error"]), float(row["df"])
-        tail = 1 - (1 - self.level) / 2
-        q = float(stdtrit(df, tail)) if math.isfinite(df) else float(ndtri(tail))
-        return Estimate(value, se, value - q * se, value + q * se, float(row["p"]))
+        low, high = t_interval(value, se, df, self.level)
+        return Estimate(value, se, float(low), float(high), float(row["p"]))
 
     def say(self, key: str) -> str:
         c = self.r.coefficient(key)

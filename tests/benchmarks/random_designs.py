@@ -52,7 +52,7 @@ def draw(seed: int, number: int) -> tuple[str, pd.DataFrame, np.random.Generator
 
 def verified(fit: MLMFit) -> bool:
     """First-order conditions of the optimum, boundary included, to six digits of the deviance."""
-    point, template = fit.optimum.point, fit._template
+    point, template = fit.optimum.point, fit.template
     factor = template.factor(fit.optimum.theta)
     curvature = np.abs(np.diag(point.hessian)) + 1e-3
     inside = bool((point.gradient**2 / curvature < 1e-6).all())
@@ -72,10 +72,10 @@ def better_elsewhere(fit: MLMFit, rng: np.random.Generator) -> tuple[float, bool
     one has hardly any level-1 variance (a spike, where a few rows happen to lie on a line)."""
     best, spike = fit.criterion, False
     for _ in range(4):
-        start = rng.normal(size=len(fit._template)) * 10 ** rng.uniform(-2, 1)
+        start = rng.normal(size=len(fit.template)) * 10 ** rng.uniform(-2, 1)
         with np.errstate(all="ignore"):
             try:
-                found = minimise(fit._deviance, fit._template, start)
+                found = minimise(fit._deviance, fit.template, start)
             except np.linalg.LinAlgError:
                 continue
         if np.isfinite(found.point.value) and found.point.value < best:

@@ -14,6 +14,7 @@ seaborn draws what it can, in a theme set in ``canvas``. Colours are Okabe & Ito
 colour-blind readers can tell apart; line style, marker or a label says the same as colour.
 """
 
+from mlm_helpers.interpret.drawn import context_table, lines_table, residual_table
 from mlm_helpers.report.plots.canvas import (
     COLORS,
     alt_text,
@@ -38,7 +39,6 @@ from mlm_helpers.report.plots.groups import (
     plot_group_lines,
     shared_limits,
 )
-from mlm_helpers.report.plots.tables import context_table, lines_table, residual_table
 from mlm_helpers.report.plots.variance import plot_r2, plot_variance_explained
 
 __all__ = [

@@ -170,7 +170,7 @@ def plot_johnson_neyman(
     words, ax = labels_for(labels, region), one(ax, 8.4, 4.8)
     table, w = region.table, region.moderator
     m, slope, lower, upper = (
-        table[c].to_numpy(dtype=float) for c in (w, "slope", "lower", "upper")
+        table[c].to_numpy(dtype=float) for c in (region.column, "slope", "lower", "upper")
     )
     ax.fill_between(m, lower, upper, color=GREY, alpha=0.22, lw=0)
     for low, high in region.regions:
@@ -184,10 +184,10 @@ def plot_johnson_neyman(
     ax.set_ylim(floor - 0.16 * span, ceiling + 0.12 * span)
     sns.rugplot(x=region.values.to_numpy(dtype=float), ax=ax, height=0.04, color=INK, lw=0.9,
                 alpha=0.55, expand_margins=False)  # fmt: skip
-    for bound in region.bounds:
+    for bound, text in zip(region.bounds, region.bound_texts(), strict=True):
         ax.axvline(bound, color=COLORS[1], lw=2, linestyle=(0, (5, 2)))
         ax.annotate(
-            number(bound), (bound, ceiling + 0.1 * span), xytext=(5, 0), color=COLORS[1],
+            text, (bound, ceiling + 0.1 * span), xytext=(5, 0), color=COLORS[1],
             textcoords="offset points", fontweight="bold", va="top",
         )  # fmt: skip
     _region_names(ax, region, m, upper)

@@ -10,6 +10,10 @@ import numpy as np
 import pandas as pd
 
 from mlm_helpers.errors import MLMError
+from mlm_helpers.interpret.contextual import contextual_effect, distance_of_means
+from mlm_helpers.interpret.predictions import prediction_grid
+from mlm_helpers.interpret.residuals import level2_values
+from mlm_helpers.interpret.slopes import simple_slopes
 
 if TYPE_CHECKING:
     from mlm_helpers.engine.fit import MLMFit
@@ -31,8 +35,6 @@ def lines_table(
     DataFrame, index group; columns ``intercept``, ``slope``, ``low``, ``high`` (the predictor's
     range in the group), ``n`` and ``by``.
     """
-    from mlm_helpers.interpret.residuals import level2_values
-
     s = fit.structure
     if not s.level1_predictors:
         raise MLMError("The model has no level-1 predictor, so the groups have means and no lines.")
@@ -74,21 +76,20 @@ def context_table(
     ``slope`` (within), ``low`` and ``high`` (1.3 SDs within groups to either side). ``attrs`` holds
     the three ``effects`` and the groups' own means (``points``).
     """
-    from mlm_helpers.interpret.probing import contextual_effect, prediction_grid, simple_slopes
-
-    means = fit.group_table[mean].astype(float)
+    means = fit.design.group_frame[mean].astype(float)
     center, step = _middle_and_step(means)
     where = center + step * np.array([-2.0, -1.0, 1.0, 2.0])
-    given = {**dict(at or {}), predictor: 0.0}
-    effects = contextual_effect(fit, predictor, mean, {**given, mean: center})
+    held = dict(at or {})
+    given = {**held, predictor: 0.0}
+    effects = contextual_effect(fit, predictor, mean, {**held, mean: center}, by=())
     height = prediction_grid(fit, mean, at={**given, mean: where})["predicted"].to_numpy()
-    at_means = {**dict(at or {}), mean: list(where)}
+    at_means = {**held, mean: list(where)}
     try:
         slopes = simple_slopes(fit, predictor, by=mean, at=at_means)["estimate"].to_numpy()
     except MLMError:  # no product with the mean: one slope for all
         slopes = np.full(len(where), effects["estimate"]["within"])
     if fit.structure.variables[predictor].centered != "group":
-        height = height + slopes * where
+        height = height + slopes * (where + distance_of_means(fit, predictor, mean))
     x, groups = fit.data[predictor].astype(float), fit.data[fit.structure.group]
     spread = float((x - x.groupby(groups).transform("mean")).std())
     out = pd.DataFrame({"mean": where, "height": height, "slope": slopes})
