@@ -12,12 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlm_helpers.engine import joint, robust
-from mlm_helpers.engine.formula import (
-    Design,
-    build_design,
-    gram_check,
-    parse_formula,
-)
+from mlm_helpers.engine.design import Design, build_design, new_columns
+from mlm_helpers.engine.formula import parse_formula
+from mlm_helpers.engine.identified import gram_check
 from mlm_helpers.engine.likelihood import (
     Deviance,
     Optimum,
@@ -660,8 +657,6 @@ class MLMFit:
         ``random=True`` adds the EB residuals of the row's group; a group that was not in the data
         gets the average, 0. ``random=False`` uses the fixed part alone.
         """
-        from mlm_helpers.engine.formula import new_columns
-
         if newdata is None:
             if random:
                 return self.fitted.rename("predicted")
