@@ -238,5 +238,5 @@ def test_a_rising_variance_of_the_means_is_explained() -> None:
     assert table["explained"]["tau00"] < 0 < table["explained"]["sigma2"]
     n = fit("hsb_null").nobs / fit("hsb_null").ngroups
     change = table["full"] - table["base"]
-    assert change["tau00"] == pytest.approx(-change["sigma2"] / n, rel=0.1)
+    assert change["tau00"] == pytest.approx(-change["sigma2"] / n, rel=0.3)
     assert any("sigma2 / n" in note for note in table.attrs["notes"])
