@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mlm_helpers.engine.inference import compare, p_of_t, t_interval
-from mlm_helpers.interpret.residuals import shrinkage_sources
+from mlm_helpers.interpret.shrinkage import shrinkage_sources
 from mlm_helpers.text import join_words
 from mlm_helpers.words.wording import decimals_for, number, p_value
 
@@ -30,8 +30,11 @@ class Claims:
     def __init__(self, context: Any):
         self.c = context
         self.alpha = float(getattr(context.lesson, "alpha", 0.05))
-        self.groups, self.group = context.v.group.many, context.v.group.one
-        self.units = context.v.outcome.units
+        v, self.escape = context.v, context.escape
+        self.groups, self.group = self.escape(v.group.many), self.escape(v.group.one)
+        self.units, self.students = self.escape(v.outcome.units), self.escape(v.unit.many)
+        self.x, self.w = self.escape(context.x.label), self.escape(context.w.label)
+        self.m = self.escape(context.m.label) if context.m is not None else ""
 
     # ---- numbers ----
     def row(self, fit: MLMFit, symbol: str) -> pd.Series:
@@ -111,8 +114,8 @@ class Claims:
                 if zero
                 else f"{what} {gap}{units} {way}"
             )
-        than = f"than {w.low.many}" if "higher" in said[1] or "lower" in said[1] else ""
-        return f"On average, {w.high.many} have {said[0]}, and {said[1]}, {than}".rstrip(", ") + "."
+        high, low = self.escape(w.high.many), self.escape(w.low.many)
+        return f"On average, compared with {low}, {high} have {said[0]}, and {said[1]}."
 
     def reliability(self) -> str:
         """What λ says of these groups, and what follows for EB residuals."""
@@ -122,7 +125,7 @@ class Claims:
             return "a good deal" if value > 0.6 else "something" if value > 0.3 else "little"
 
         return (
-            f"The data of a {self.group} with about {n['per_group']:.0f} {self.c.v.unit.many} tell "
+            f"The data of a {self.group} with about {n['per_group']:.0f} {self.students} tell "
             f"{tells(n['lambda0'])} about its mean (λ₀ = {number(n['lambda0'])}) and "
             f"{tells(n['lambda1'])} about its slope (λ₁ = {number(n['lambda1'])}). So a difference "
             f"between EB residuals is no estimate of the difference between {self.groups} behind "
@@ -161,7 +164,7 @@ class Claims:
         lost1 = self.lost(n["gap1"], c.estimate(m2, s1), self.decimals(m2, s1))
         text = (
             "The model's. EB residuals of Model 1 were pulled towards one common average, which "
-            f"knew nothing of {c.w.label}. The intercepts (λ₀ = {number(n['lambda0'])}) {lost0}; "
+            f"knew nothing of {self.w}. The intercepts (λ₀ = {number(n['lambda0'])}) {lost0}; "
             f"the slopes (λ₁ = {number(n['lambda1'])}) {lost1}."
         )
         own, echo = self.echo
@@ -181,13 +184,11 @@ class Claims:
     @cached_property
     def echo(self) -> tuple[float, float]:
         """The gap between the slope residuals of the kinds: from slopes, and from means."""
-        kinds = self.c.lesson.data.groupby(self.c.v.group_column, observed=True)[
-            self.c.kinds.column if hasattr(self.c, "kinds") else self.c.w.column
-        ].first()
-        parts = shrinkage_sources(self.c.fit("m1")).groupby(kinds, observed=True).mean()
-        codes = (self.c.kinds if hasattr(self.c, "kinds") else self.c.w).codes
-        rows = [parts.loc[[v for v in parts.index if codes_match(v, c)][0]] for c in
-                (codes[0], codes[-1])]  # fmt: skip
+        predictor = getattr(self.c, "kinds", self.c.w)
+        data, codes = self.c.lesson.data, predictor.codes
+        kinds = data.groupby(self.c.v.group_column, observed=True)[predictor.column].first()
+        parts, kind = shrinkage_sources(self.c.fit("m1")), kinds.map(predictor.code)
+        rows = [parts[(kind == code).reindex(parts.index)].mean() for code in (codes[0], codes[-1])]
         gap = rows[1] - rows[0]
         return float(gap["u1_from_slope"]), float(gap["u1_from_intercept"])
 
@@ -196,16 +197,18 @@ class Claims:
         """What became of σ², and why."""
         moved = after.sigma2 / before.sigma2 - 1
         start = "σ² stayed where it was" if abs(moved) < _SAME else "σ² changed a little"
+        if before is not self.c.fit("m1"):
+            return f"{start}, for the same reason as in Model 2."
         return (
             f"{start}: it is the variance around each {self.group}'s own line, and Model 1 already "
-            f"gave every {self.group} a line of its own. What {self.c.w.label} tells about slopes "
+            f"gave every {self.group} a line of its own. What {self.w} tells about slopes "
             "moves from the random part to the fixed part; what is left around the lines does not."
         )
 
     def became(self, s2: str, s3: str) -> str:
         """What became of a difference of Model 2 when the second moderator came in."""
         c, m2, m3 = self.c, self.c.fit("m2"), self.c.fit("m3")
-        alike = f"between {self.groups} alike in {c.m.label}"
+        alike = f"between {self.groups} alike in {self.m}"
         first, then = self.sig(m2, s2), self.sig(m3, s3)
         if not first and not then:
             return "In neither model can it be told from 0."
@@ -229,7 +232,7 @@ class Claims:
     # ---- slide 17 ----
     @cached_property
     def kinds_differ(self) -> float:
-        """p of the test that the kinds have equal means of the second moderator, groups as cases."""
+        """p of equal means of the second moderator in all kinds, groups as cases."""
         c = self.c
         first = c.lesson.data.groupby(c.v.group_column, observed=True)[
             [c.w.column, c.m.column]
@@ -246,22 +249,21 @@ class Claims:
     def kinds_compared(self) -> str:
         """Whether the kinds differ in the second moderator."""
         c, w = self.c, self.c.names["w"]
-        who = f"{w.low.many} and {w.high.many}" if c.two else f"The kinds of {self.group}"
+        who = f"The kinds of {self.group}"
+        if c.two:
+            who = f"{self.escape(w.low.many)} and {self.escape(w.high.many)}"
         who = who[:1].upper() + who[1:]
         if self.kinds_differ < 0.05:
-            return f"{who} differ in their {c.m.label}:"
-        return f"Do {who[:1].lower()}{who[1:]} differ in their {c.m.label}? Look:"
+            return f"{who} differ in their {self.m}:"
+        return f"Do {who[:1].lower()}{who[1:]} differ in their {self.m}? Look:"
 
     def may_belong(self) -> str:
         """What that means for Model 2."""
-        c = self.c
         if self.kinds_differ < 0.05:
-            return (
-                f"So a difference that Model 2 puts down to {c.w.label} may belong to {c.m.label}."
-            )
+            return f"So a difference that Model 2 puts down to {self.w} may belong to {self.m}."
         return (
-            f"They are much alike in it, so {c.m.label} can account for little of what Model 2 puts "
-            f"down to {c.w.label}. It may still tell {self.groups} of one kind apart."
+            f"They are much alike in it, so {self.m} can account for little of what Model 2 "
+            f"puts down to {self.w}. It may still tell {self.groups} of one kind apart."
         )
 
     # ---- slide 20 and 25 ----
@@ -276,8 +278,8 @@ class Claims:
         typical = float(within * (1 / n).mean())
         reliability = 1 - typical / between if between > typical else 0.0
         return (
-            f"A {self.group}'s mean of {c.x.label} is itself an estimate from its "
-            f"{c.v.unit.many} in the data; its reliability here is about {number(reliability)}. "
+            f"A {self.group}'s mean of {self.x} is itself an estimate from its "
+            f"{self.students} in the data; its reliability here is about {number(reliability)}. "
             "That pulls the between slope towards the within slope, and the contextual effect "
             "towards 0, by about what is missing to 1; `mlm.contextual_effect(..., latent=True)` "
             "corrects for it."
@@ -292,19 +294,28 @@ class Claims:
         rows = table.loc[["contextual"]]
         d = decimals_for(float(rows["estimate"].iloc[0]), float(rows["std_error"].iloc[0]))
         said = [
-            f"{number(float(value), d)} in {code.many}"
+            f"{number(float(value), d)} in {self.escape(code.many)}"
             for value, code in zip(rows["estimate"], c.w.codes, strict=False)
         ]
-        where = f"at {c.names['m_zero']}"
+        where = f"at {self.escape(c.names['m_zero'])}"
+        formula = r"($\gamma_{02} - \gamma_{10}$)"
         if len(said) > 1 and len(said) == len(c.w.codes):
-            return f"{where}, it is {join_words(said)}, because the within slope differs"
-        return f"{where}, it is {number(float(rows['estimate'].iloc[0]), d)}"
+            said[0] += f" {formula}"
+            return (
+                f"The contextual effect is what it exceeds the within slope by, and that slope "
+                f"depends on {self.w}: {where}, it is {join_words(said)}."
+            )
+        value = number(float(rows["estimate"].iloc[0]), d)
+        return (
+            f"The contextual effect is what it exceeds the within slope by: {where}, it is {value} "
+            f"{formula}."
+        )
 
     def means_differ(self) -> str:
         """The answer to question 3."""
         c, m2, m3 = self.c, self.c.fit("m2"), self.c.fit("m3")
         s2, s3, slopes = c.names["w0"][0], c.names["w0_3"][0], c.names["w1_3"]
-        alike = f"between {self.groups} alike in {c.m.label}"
+        alike = f"between {self.groups} alike in {self.m}"
         if self.sig(m3, s3):
             return f"**Yes**, {self.p(m3, s3)}: also {alike}, the means differ."
         text = (
@@ -313,14 +324,14 @@ class Claims:
         )
         if self.sig(m2, s2):
             text += (
-                f" That does not make {c.w.label} irrelevant: the means differ as the "
+                f" That does not make {self.w} irrelevant: the means differ as the "
                 f"{self.groups} are ({self.est(m2, s2)} in Model 2)"
             )
             if self.sig(m3, slopes[0]):
-                text += f", and the slopes depend on {c.w.label}"
+                text += f", and the slopes depend on {self.w}"
             text += "."
         elif self.sig(m3, slopes[0]):
-            text += f" The slopes depend on {c.w.label} all the same."
+            text += f" The slopes depend on {self.w} all the same."
         return text
 
     def together(self, symbols: tuple[str, ...]) -> str:
@@ -343,15 +354,15 @@ class Claims:
         c, m3 = self.c, self.c.fit("m3")
         m1s, m0 = c.names["m1s"][0], c.names["m0"][0]
         if self.sig(m3, m1s):
-            return f"The slope depends on {c.m.label}, {self.p(m3, m1s)}."
+            return f"The slope depends on {self.m}, {self.p(m3, m1s)}."
         means = (
             f"With means it is clearly related, {self.p(m3, m0)}."
             if self.sig(m3, m0)
             else "Nor do they for means."
         )
         return (
-            f"Once {c.w.label} is in the model, these data do not tell whether slopes go with "
-            f"{c.m.label}, {self.p(m3, m1s)}. {means}"
+            f"Once {self.w} is in the model, these data do not tell whether slopes go with "
+            f"{self.m}, {self.p(m3, m1s)}. {means}"
         )
 
     # ---- slides 27 and 29 ----
@@ -373,7 +384,6 @@ class Claims:
     def slope_test(self, test: pd.Series, model: str) -> str:
         """What the likelihood-ratio test of the slope variance says, beside the γ's own tests."""
         c = self.c
-        fit, symbols = c.fit(model), c.names["w1"] if model == "m1" else c.names["w1_3"]
         found = test["p_boundary"] < self.alpha
         if model == "m1":
             if found:
@@ -383,17 +393,19 @@ class Claims:
                 "have one slope"
             )
             if self.joint_p(c.fit("m2"), c.names["w1"]) < self.alpha:
-                return f"{text}: in Model 2 the slopes do differ with {c.w.label}, by a test of "\
+                return (
+                    f"{text}: in Model 2 the slopes do differ with {self.w}, by a test of "
                     "their own with more power."
+                )
             return f"{text}: the test has little power for small variances."
-        given = join_words([c.w.label, *([c.m.label] if c.m is not None else [])])
+        given = join_words([self.w, *([self.m] if self.m else [])])
         if found:
             return f"The slopes still differ beyond {given}."
-        _ = fit, symbols
         text = "The slope variance that is left cannot be told from 0."
         left = 1 - float(c.names["ve3"]["tau11"])
         if left > 0.05:
-            text += f" That is no proof that it is 0: {self.share(left)} of Model 1's estimate is there."
+            kept = self.share(left)
+            text += f" That is no proof that it is 0: {kept} of Model 1's estimate is still there."
         return text
 
     def by_reml(self) -> str:
@@ -402,11 +414,3 @@ class Claims:
         reml = compare(c.fit("m1_ri"), c.fit("m1"), refit=False).table["Chisq"].iloc[1]
         ml = c.names["cmp1"]["Chisq"]
         return f"{reml:.2f} by REML beside {ml:.2f} by ML for Model 1"
-
-
-def codes_match(value: Any, code: Any) -> bool:
-    """Whether a value of the data is this code."""
-    try:
-        return float(value) == float(code.value)
-    except (TypeError, ValueError):
-        return str(value) == str(code.value)

@@ -988,8 +988,8 @@ class Reader:
         if a == b and a > 0:
             return (
                 "It is the variance of the true slopes: slopes estimated in each "
-                f"{self.v.group.one} alone (OLS) vary more, because they also contain sampling error, and EB slopes "
-                "vary less, because they are shrunken."
+                f"{self.v.group.one} alone (OLS) vary more, because they also contain sampling "
+                "error, and EB slopes vary less, because they are shrunken."
                 if self._is_slope(a)
                 else ""
             )
