@@ -29,7 +29,7 @@ class Claims:
 
     def __init__(self, context: Any):
         self.c = context
-        self.alpha = float(getattr(context.lesson, "alpha", 0.05))
+        self.alpha = context.lesson.alpha
         v, self.escape = context.v, context.escape
         self.groups, self.group = self.escape(v.group.many), self.escape(v.group.one)
         self.units, self.students = self.escape(v.outcome.units), self.escape(v.unit.many)
@@ -184,7 +184,7 @@ class Claims:
     @cached_property
     def echo(self) -> tuple[float, float]:
         """The gap between the slope residuals of the kinds: from slopes, and from means."""
-        predictor = getattr(self.c, "kinds", self.c.w)
+        predictor = self.c.kinds
         data, codes = self.c.lesson.data, predictor.codes
         kinds = data.groupby(self.c.v.group_column, observed=True)[predictor.column].first()
         parts, kind = shrinkage_sources(self.c.fit("m1")), kinds.map(predictor.code)
@@ -249,6 +249,8 @@ class Claims:
     def kinds_compared(self) -> str:
         """Whether the kinds differ in the second moderator."""
         c, w = self.c, self.c.names["w"]
+        if not c.w.codes:
+            return f"Do {self.w} and {self.m} go together? Their correlation over {self.groups}:"
         who = f"The kinds of {self.group}"
         if c.two:
             who = f"{self.escape(w.low.many)} and {self.escape(w.high.many)}"
@@ -261,6 +263,11 @@ class Claims:
         """What that means for Model 2."""
         if self.kinds_differ < 0.05:
             return f"So a difference that Model 2 puts down to {self.w} may belong to {self.m}."
+        if not self.c.w.codes:
+            return (
+                f"They hardly go together, so {self.m} can account for little of what Model 2 puts "
+                f"down to {self.w}."
+            )
         return (
             f"They are much alike in it, so {self.m} can account for little of what Model 2 "
             f"puts down to {self.w}. It may still tell {self.groups} of one kind apart."
@@ -317,11 +324,12 @@ class Claims:
         s2, s3, slopes = c.names["w0"][0], c.names["w0_3"][0], c.names["w1_3"]
         alike = f"between {self.groups} alike in {self.m}"
         if self.sig(m3, s3):
-            return f"**Yes**, {self.p(m3, s3)}: also {alike}, the means differ."
-        text = (
-            f"**No**, {self.p(m3, s3)}: {alike}, no difference in means can be shown (interval "
-            f"{self.interval(m3, s3)})."
-        )
+            way = "the means differ" if c.w.codes else f"means differ with {self.w}"
+            return f"**Yes**, {self.p(m3, s3)}: also {alike}, {way}."
+        what = "no difference in means can be shown"
+        if not c.w.codes:
+            what = f"it cannot be shown that means differ with {self.w}"
+        text = f"**No**, {self.p(m3, s3)}: {alike}, {what} (interval {self.interval(m3, s3)})."
         if self.sig(m2, s2):
             text += (
                 f" That does not make {self.w} irrelevant: the means differ as the "
@@ -398,7 +406,7 @@ class Claims:
                     "their own with more power."
                 )
             return f"{text}: the test has little power for small variances."
-        given = join_words([self.w, *([self.m] if self.m else [])])
+        given = self.escape(c.names["predictors"])
         if found:
             return f"The slopes still differ beyond {given}."
         text = "The slope variance that is left cannot be told from 0."

@@ -580,7 +580,7 @@ def _means_found(
 
 
 def _value_key(value: object) -> str:
-    text = {"True": "1", "False": "0"}.get(str(value), str(value))
+    text = {"true": "1", "false": "0"}.get(str(value).lower(), str(value))
     try:
         return f"{float(text):g}"
     except ValueError:
@@ -757,7 +757,8 @@ def _predictor_problems(
     if p.level == 2 and varies:
         yield (
             f"{p.column!r} is said to be a level-2 predictor, but it varies within "
-            f"{v.group.many}: set level = 1, or use its {v.group.one} mean."
+            f"{v.group.many} ({_where_it_varies(values, keys, v)}): put these rows right, set "
+            f"level = 1, or use its {v.group.one} mean."
         )
     if p.level == 1 and not varies:
         yield (
@@ -771,6 +772,17 @@ def _predictor_problems(
     if p.centered != "none" and _is_numeric(values) and not _is_as_centered(p, values, keys):
         where = f"in every {v.group.one}" if p.centered == "group" else "on average"
         yield f"{p.column!r} is said to be {p.centered}-mean centered, but it is not 0 {where}."
+
+
+def _where_it_varies(values: pd.Series, keys: pd.Series, v: Vocabulary) -> str:
+    """The first group with two values, with the two: "school A12 has both 3.1 and 3.4"."""
+    different = values.groupby(keys, observed=True).nunique()
+    several = different[different > 1]
+    first = several.index[0]
+    a, b = values[keys == first].dropna().unique()[:2]
+    others = len(several) - 1
+    more = f", and {others} more {v.group.one if others == 1 else v.group.many}" if others else ""
+    return f"{v.group.one} {first} has both {a} and {b}{more}"
 
 
 def _code_problems(p: Predictor, values: pd.Series) -> Iterator[str]:
