@@ -25,8 +25,11 @@ from mlm_helpers.authoring.handouts import (
     walkthrough_notebook,
 )
 from mlm_helpers.authoring.lecture import build_lecture
+from mlm_helpers.authoring.marking.collect import collect
+from mlm_helpers.authoring.marking.isolation import isolation
 from mlm_helpers.authoring.marking.mark import Marker
 from mlm_helpers.authoring.marking.runner import Limits
+from mlm_helpers.authoring.marking.store import Store
 from mlm_helpers.authoring.notebooks import sources
 from mlm_helpers.errors import MLMError
 from mlm_helpers.exercises import exercise
@@ -318,8 +321,10 @@ def test_submissions_to_an_adapted_course_are_marked_on_its_data(clinic_course, 
     for who, folder in (("ann", "exercises/solutions"), ("bob", "exercises")):
         text = (clinic_course / folder / EXERCISES["part2"]).read_bytes()
         (box / f"{who}.ipynb").write_bytes(text)
-    marker = Marker(tmp_path / "marks.csv", clinic_course / "exercises", Limits(120, 600, 3000))
-    marked = {m.student: m for m in marker.mark(marker.find(box))}
+    with isolation("own", [box]) as closed:
+        marker = Marker(closed, clinic_course / "exercises", Limits(120, 600, 3000), Store(None))
+        found = collect(box, marker.pristine).submissions
+        marked = {m.student: m for m in marker.mark(found)}
     assert marked["ann"].right == len(marked["ann"].marks) >= 10
     assert {m.state for m in marked["bob"].marks} == {"unanswered"}
 

@@ -107,8 +107,33 @@ def test_unequal_sizes_and_normal_moderator() -> None:
         ({"alpha": 5}, "alpha must lie between 0 and 1"),
         ({"schools": 3}, "power has no argument 'schools'"),
         ({"size_cv": -1}, "size_cv must not be negative"),
+        ({"size": 2}, "schools with 2 students each cannot be fitted"),
+        ({"size": [20, 2]}, "schools with 2 students each cannot be fitted"),
+        ({"groups": 4, "size": 2, "moderator": "normal"}, "cannot be fitted, so it has no power"),
+        ({"size": 2, "size_cv": 0.05}, "cannot be fitted"),
+        ({"sigma2": 1e-30}, "cannot be fitted"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"seed": 1.5}, "seed must be a whole number"),
+        ({"replications": 2.5}, "replications must be"),
+        ({"replications": "many"}, "replications must be"),
+        ({"alpha": "5%"}, "alpha must lie"),
+        ({"gamma11": float("nan")}, "gamma11 must be a finite number"),
+        ({"gamma11": "0.3"}, "gamma11 must be a finite number"),
+        ({"sigma2": None}, "sigma2 must be a finite number"),
+        ({"groups": "ten"}, "groups must be a whole number"),
+        ({"groups": True}, "groups must be a whole number"),
+        ({"T": "unit"}, "2 x 2"),
+        ({"T": [[1, float("nan")], [0, 1]]}, "symmetric"),
+        ({"share": 1.4}, "one of the two kinds has no school"),
     ],
 )
 def test_bad_designs(change: dict, sentence: str) -> None:
     with pytest.raises(MLMError, match=sentence):
         mlm.power(**{**DESIGN, "replications": 2, **change})
+
+
+def test_whole_numbers_may_be_written_as_floats() -> None:
+    whole = mlm.power(**{**DESIGN, "replications": 3})
+    written = {k: float(v) if k in ("groups", "size") else v for k, v in DESIGN.items()}
+    same = mlm.power(**{**written, "replications": 3.0, "seed": np.int64(1)})
+    pd.testing.assert_frame_equal(whole.table, same.table)

@@ -22,7 +22,7 @@ COMMANDS = {
     "slides": "export the lecture as a slide show and a PDF handout",
 }
 
-WHERE = {"mark": "marking.mark"}
+WHERE = {"mark": "marking.command"}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -81,12 +81,19 @@ def _fit_design(design: Design, reml: bool, data_name: str) -> MLMFit:
     return fit_moments(moments_of(design), design, reml, data_name)
 
 
-def fit_moments(moments: Moments, design: Design, reml: bool, data_name: str = "") -> MLMFit:
-    """Fit to cross-products, after the checks that they allow."""
+def fit_moments(
+    moments: Moments,
+    design: Design,
+    reml: bool,
+    data_name: str = "",
+    start: Array | None = None,
+) -> MLMFit:
+    """Fit to cross-products, after the checks that they allow; ``start`` is a θ to begin at."""
     _check_moments(moments, design)
     try:
         with np.errstate(all="ignore"):
-            fit = MLMFit(moments, design, reml, data_name)
+            optimum = optimise(moments, design.blocks, reml, start)
+            fit = MLMFit(moments, design, reml, data_name, optimum)
     except (np.linalg.LinAlgError, ValueError):  # log of a residual variance of 0
         raise _nothing_left(design) from None
     if not fit.optimum.point.rss > 1e-10 * moments.nobs:  # on the scale where y has variance 1
@@ -165,11 +172,18 @@ def _check_outcome(design: Design) -> None:
             )
 
 
-def optimise(moments: Moments, blocks: tuple[tuple[int, ...], ...], reml: bool) -> Optimum:
+def optimise(
+    moments: Moments,
+    blocks: tuple[tuple[int, ...], ...],
+    reml: bool,
+    start: Array | None = None,
+) -> Optimum:
     """The exact optimum in θ of the well-conditioned basis, boundary included."""
     template = Template.of_blocks(blocks)
     deviance = Deviance(moments, reml)
-    found = _descend(deviance, template, starting_theta(deviance, template, blocks), blocks)
+    if start is None:
+        start = starting_theta(deviance, template, blocks)
+    found = _descend(deviance, template, start, blocks)
     on_boundary = (found.theta[template.rows == template.cols] == 0).any()
     if not found.converged or (on_boundary and len(moments.labels) <= _FEW_GROUPS):
         for start in _other_starts(template):

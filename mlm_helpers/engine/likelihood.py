@@ -63,7 +63,9 @@ def _solutions(zz: Array, ols: Array, d: Array) -> tuple[Array, Array, Array]:
         inner = (zz.reshape(-1, q) @ d).reshape(zz.shape) + np.eye(q)
         logdet = np.linalg.slogdet(inner)[1]
         p = np.asarray(np.linalg.solve(inner, zz), dtype=np.float64)
-    return logdet, p @ ols, p
+    # q sums over all groups are faster than many products of small matrices
+    e = sum(p[:, :, a, None] * ols[:, a, None] for a in range(q))
+    return logdet, np.asarray(e), p
 
 
 class _Parts(NamedTuple):
@@ -74,7 +76,7 @@ class _Parts(NamedTuple):
     p_sum: Array  # (q, q)          Σ P
     ee: Array  # (qw, qw)           Σ E E', both made flat
     pp: Array  # (q², q²)           Σ P P', both made flat
-    epe: Array  # (kw, kw)          Σ (dD₁ E)'P (dD₂ E)
+    pee: Array  # (q, q, qw, qw)    Σ P[a, b] E E', E made flat
 
 
 # Groups whose intermediate arrays fit the processor's cache: more at once would be slower and,
@@ -82,34 +84,33 @@ class _Parts(NamedTuple):
 _AT_ONCE = 4096
 
 
-def _parts(m: Moments, d: Array, directions: Array) -> _Parts:
+def _parts(m: Moments, d: Array, second: bool) -> _Parts:
     groups = len(m.zz)
-    total = _block(m.zz[:_AT_ONCE], m.ols[:_AT_ONCE], d, directions)
+    total = _block(m.zz[:_AT_ONCE], m.ols[:_AT_ONCE], d, second)
     for start in range(_AT_ONCE, groups, _AT_ONCE):
         block = slice(start, start + _AT_ONCE)
-        part = _block(m.zz[block], m.ols[block], d, directions)
+        part = _block(m.zz[block], m.ols[block], d, second)
         total = [a + b for a, b in zip(total, part, strict=True)]
     return _Parts(*total)
 
 
-def _block(zz: Array, ols: Array, d: Array, directions: Array) -> list[Any]:
+def _block(zz: Array, ols: Array, d: Array, second: bool) -> list[Any]:
     groups, q, w = ols.shape
-    k = len(directions)
     logdet, e, p = _solutions(zz, ols, d)
     flat_e = e.reshape(groups, q * w)
-    s = _product(ols.reshape(groups * q, w), e.reshape(groups * q, w))
-    out = [float(logdet.sum()), s, p.sum(axis=0), _product(flat_e, flat_e)]
-    if k == 0:
+    s = thin_product(ols.reshape(groups * q, w), e.reshape(groups * q, w))
+    out = [float(logdet.sum()), s, p.sum(axis=0), thin_product(flat_e, flat_e)]
+    if not second:
         return [*out, np.zeros((0, 0)), np.zeros((0, 0))]
     flat_p = p.reshape(groups, q * q)
-    # E'dD1 P dD2 E: stack the k products dD E side by side, then one product over all groups
-    products = (directions.reshape(k * q, q) @ e).reshape(groups, k, q, w)
-    u = np.ascontiguousarray(products.transpose(0, 2, 1, 3)).reshape(groups, q, k * w)
-    pu = (p @ u).reshape(groups * q, k * w)
-    return [*out, _product(flat_p, flat_p), _product(u.reshape(groups * q, k * w), pu)]
+    pee = np.empty((q, q, q * w, q * w))
+    for a in range(q):
+        for b in range(a + 1):
+            pee[a, b] = pee[b, a] = thin_product(flat_e * p[:, a, b, None], flat_e)
+    return [*out, thin_product(flat_p, flat_p), pee]
 
 
-def _product(a: Array, b: Array) -> Array:
+def thin_product(a: Array, b: Array) -> Array:
     """a'b of long thin arrays, in pieces so small that BLAS starts no threads for them: on a busy
     machine these wait for each other a hundred times longer than they multiply."""
     piece = max(1, 200_000 // (a.shape[1] * b.shape[1]))
@@ -124,7 +125,7 @@ def sums(m: Moments, d: Array, directions: Array) -> Sums:
     """Evaluate :class:`Sums` at D along ``directions`` (k, q, q), all symmetric."""
     _, q, w = m.zw.shape
     k = len(directions)
-    t = _parts(m, d, directions)
+    t = _parts(m, d, second=k > 0)
     s = m.within + t.s
     ee = t.ee.reshape(q, w, q, w).transpose(0, 2, 1, 3)
     if k == 0:
@@ -137,7 +138,10 @@ def sums(m: Moments, d: Array, directions: Array) -> Sums:
     # with P and dD symmetric, tr(P dD1 P dD2) = Σ_abce dD1[b,c] P[a,b] P[c,e] dD2[e,a]
     pp = t.pp.reshape(q, q, q, q).transpose(1, 2, 3, 0).reshape(q * q, q * q)
     logdet_2 = -(flat_d @ pp @ flat_d.T)
-    s_2 = t.epe.reshape(k, w, k, w).transpose(0, 2, 1, 3)
+    # E'dD1 P dD2 E = Σ_abce dD1[c,a] P[a,b] dD2[b,e] E[c,:]'E[e,:]
+    pee = t.pee.reshape(q, q, q, w, q, w).transpose(2, 0, 1, 4, 3, 5).reshape(q * q, -1)
+    half = (flat_d @ pee).reshape(k, q * q, w * w).transpose(1, 0, 2).reshape(q * q, -1)
+    s_2 = (flat_d @ half).reshape(k, k, w, w).transpose(1, 0, 2, 3)
     s_2 = s_2 + s_2.transpose(1, 0, 2, 3)
     return Sums(t.logdet, s, t.p_sum, ee, logdet_1, s_1, logdet_2, s_2)
 

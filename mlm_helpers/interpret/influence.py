@@ -58,7 +58,7 @@ class Influence:
         if group in self.reasons:
             raise MLMError(self.reasons[group])
         at = self.table.index.get_loc(group)
-        moments = _leave_out(self.fit.moments, _group_products(self.fit), at)
+        moments = leave_out(self.fit.moments, group_products(self.fit), at)
         return fit_moments(moments, self.fit.design, self.fit.reml, self.fit.data_name)
 
     def describe(self, alpha: float = 0.05) -> str:
@@ -126,7 +126,7 @@ def influence(fit: MLMFit) -> Influence:
         raise MLMError("Leaving groups out needs the rows: fit to a DataFrame, not to chunks.")
     if fit.ngroups < 3:
         raise MLMError("With two groups nothing is left to compare when one is taken out.")
-    own = _group_products(fit)
+    own = group_products(fit)
     p = len(fit.design.columns)
     columns = [*fit.design.columns, *fit.variance_components.index]
     estimates = np.full((fit.ngroups, len(columns)), np.nan)
@@ -135,7 +135,7 @@ def influence(fit: MLMFit) -> Influence:
     logdet = np.linalg.slogdet(_covariance(fit))[1]
     for j, label in enumerate(fit.moments.labels):
         try:
-            without = _refit(fit, _leave_out(fit.moments, own, j))
+            without = _refit(fit, leave_out(fit.moments, own, j))
         except (np.linalg.LinAlgError, MLMError, ValueError):
             reasons[label] = _why_not(fit, j)
             continue
@@ -189,7 +189,7 @@ def _covariance(fit: MLMFit) -> Array:
     return np.asarray(point.sxx_inverse * (point.rss / fit.sigma_dof))
 
 
-def _group_products(fit: MLMFit) -> Array:
+def group_products(fit: MLMFit) -> Array:
     """(J, p + 1, p + 1) [X y]'[X y] of each group, in the fit's scaling."""
     design, basis = fit.design, fit.moments.basis
     _, xs, ys = basis.apply(design.x, design.z, design.y)
@@ -200,7 +200,7 @@ def _group_products(fit: MLMFit) -> Array:
     return np.add.reduceat(sorted_w[:, :, None] * sorted_w[:, None, :], starts, axis=0)
 
 
-def _leave_out(m: Moments, own: Array, j: int) -> Moments:
+def leave_out(m: Moments, own: Array, j: int) -> Moments:
     """The cross-products without group j."""
     rest = own[j] - np.einsum("qa,qb->ab", m.zw[j], m.ols[j])
     return replace(

@@ -20,7 +20,7 @@ from scipy import special
 
 from mlm_helpers.engine.fit import MLMFit, fit_moments, moments_of, semi_cholesky
 from mlm_helpers.engine.formula import Design, build_design, parse_formula
-from mlm_helpers.engine.inference import p_of_t, satterthwaite, t_quantile
+from mlm_helpers.engine.inference import p_of_t, satterthwaite, t_interval, t_quantile
 from mlm_helpers.errors import MLMError
 
 Array = NDArray[np.float64]
@@ -62,31 +62,48 @@ class Study:
     def __post_init__(self) -> None:
         for name, low in (("groups", 4), ("size", 2)):
             value = getattr(self, name)
-            if isinstance(value, bool) or int(value) != value or value < low:
+            if not _is_whole(value) or value < low:
                 raise MLMError(f"{name} must be a whole number of at least {low}; got {value!r}.")
-        t = np.asarray(self.T, dtype=float)
-        if t.shape != (2, 2) or not np.isfinite(t).all() or abs(t[0, 1] - t[1, 0]) > 1e-12:
-            raise MLMError(
-                "T must be a symmetric 2 x 2 matrix, such as [[51.3, -1.8], [-1.8, 3.9]]."
-            )
-        if np.linalg.eigvalsh(t)[0] < -1e-10 * max(1.0, np.abs(t).max()):
-            raise MLMError(
-                "T is no covariance matrix: variances must not be negative and the correlation "
-                "must lie between -1 and 1."
-            )
+        _check_covariance(np.asarray(self.T, dtype=float))
+        for name in ("gamma11", "gamma00", "gamma10", "gamma01", "sigma2", "x_sd", "size_cv"):
+            if not _is_finite(getattr(self, name)):
+                raise MLMError(f"{name} must be a finite number; got {getattr(self, name)!r}.")
         for name in ("sigma2", "x_sd"):
             if not getattr(self, name) > 0:
                 raise MLMError(f"{name} must be positive; got {getattr(self, name)!r}.")
         if self.moderator not in ("binary", "normal"):
             raise MLMError(f"moderator must be 'binary' or 'normal'; got {self.moderator!r}.")
-        ones = self.share * self.groups
-        if self.moderator == "binary" and not (1 <= round(ones) <= self.groups - 1):
+        if self.moderator == "binary":
+            self._check_share()
+        if self.size_cv < 0:
+            raise MLMError(f"size_cv must not be negative; got {self.size_cv!r}.")
+
+    def _check_share(self) -> None:
+        inside = _is_finite(self.share) and 0 < self.share < 1
+        if not inside or not 1 <= round(self.share * self.groups) <= self.groups - 1:
             raise MLMError(
                 f"With share={self.share} of {self.groups} schools, one of the two kinds has no "
                 "school: choose a share between 0 and 1 that gives both some."
             )
-        if self.size_cv < 0:
-            raise MLMError(f"size_cv must not be negative; got {self.size_cv!r}.")
+
+
+def _is_finite(value: Any) -> bool:
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return real and math.isfinite(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return _is_finite(value) and int(value) == value
+
+
+def _check_covariance(t: Array) -> None:
+    if t.shape != (2, 2) or not np.isfinite(t).all() or abs(t[0, 1] - t[1, 0]) > 1e-12:
+        raise MLMError("T must be a symmetric 2 x 2 matrix, such as [[51.3, -1.8], [-1.8, 3.9]].")
+    if np.linalg.eigvalsh(t)[0] < -1e-10 * max(1.0, np.abs(t).max()):
+        raise MLMError(
+            "T is no covariance matrix: variances must not be negative and the correlation "
+            "must lie between -1 and 1."
+        )
 
 
 @dataclass(frozen=True)
@@ -137,14 +154,17 @@ def power(
     Raises
     ------
     MLMError
-        When a number of the design is not possible.
+        When a number of the design is not possible, or no sample of it can be fitted: with two
+        students a school, say, there are as many random effects as students.
     """
-    _check_run(replications, alpha, others)
-    covariance = _matrix(T)
+    _check_run(replications, alpha, seed, others)
+    covariance, replications = _matrix(T), int(replications)
     studies = [
-        Study(int_of(j), int_of(n), float(g), covariance, float(sigma2), **others)
+        Study(int_of(j), int_of(n), g, covariance, sigma2, **others)
         for j, n, g in itertools.product(_several(groups), _several(size), _several(gamma11))
     ]
+    for study in studies:
+        _check_can_work(study, seed)
     jobs = [
         (k, study, seed, start, min(start + _BATCH, replications))
         for k, study in enumerate(studies)
@@ -157,8 +177,8 @@ def power(
 
 
 def int_of(value: Any) -> Any:
-    """A whole number as int, anything else unchanged for the check that follows."""
-    return int(value) if isinstance(value, (int, np.integer)) else value
+    """A whole number, 10.0 too, as int; anything else unchanged for the check that follows."""
+    return int(value) if _is_whole(value) else value
 
 
 def _several(value: Any) -> list[Any]:
@@ -171,21 +191,42 @@ def _several(value: Any) -> list[Any]:
 
 
 def _matrix(t: Any) -> tuple[tuple[float, float], tuple[float, float]]:
-    a = np.asarray(t, dtype=float)
+    try:
+        a = np.asarray(t, dtype=float)
+    except (TypeError, ValueError):
+        a = np.empty(0)
     if a.shape != (2, 2):
         raise MLMError("T must be a symmetric 2 x 2 matrix, such as [[51.3, -1.8], [-1.8, 3.9]].")
     return ((float(a[0, 0]), float(a[0, 1])), (float(a[1, 0]), float(a[1, 1])))
 
 
-def _check_run(replications: int, alpha: float, others: Mapping[str, Any]) -> None:
-    if int(replications) != replications or replications < 1:
+def _check_run(replications: int, alpha: float, seed: int, others: Mapping[str, Any]) -> None:
+    if not _is_whole(replications) or replications < 1:
         raise MLMError(f"replications must be a whole number above 0; got {replications!r}.")
-    if not 0 < alpha < 1:
+    if not _is_whole(seed) or seed < 0:
+        raise MLMError(f"seed must be a whole number from 0 up, such as 1; got {seed!r}.")
+    if not _is_finite(alpha) or not 0 < alpha < 1:
         raise MLMError(f"alpha must lie between 0 and 1, such as 0.05; got {alpha!r}.")
     known = {"gamma00", "gamma10", "gamma01", "moderator", "share", "x_sd", "size_cv"}
     for name in others:
         if name not in known:
             raise MLMError(f"power has no argument {name!r}; it knows {', '.join(sorted(known))}.")
+
+
+def _check_can_work(study: Study, seed: int) -> None:
+    """Refuse a design of which no sample can be fitted, with the fit's own reason."""
+    reasons = []
+    for k in range(5):
+        try:
+            _fitted(study, (seed, 0, k))
+        except MLMError as error:
+            reasons.append(str(error))
+        else:
+            return
+    raise MLMError(
+        f"A study of {study.groups} schools with {study.size} students each cannot be fitted, so "
+        f"it has no power: {reasons[0]}"
+    )
 
 
 def _run(jobs: list[tuple], n_jobs: int, progress: bool) -> list[pd.DataFrame]:
@@ -223,12 +264,16 @@ def one_sample(study: Study, stream: Sequence[int]) -> tuple[float, float, float
 
 def fit_sample(study: Study, stream: Sequence[int]) -> MLMFit | None:
     """Draw one sample of a study and fit it; None when it cannot be fitted."""
-    x, w, y, codes = draw_sample(study, np.random.default_rng(list(stream)))
-    design = drawn_design(x, w, y, codes, study.groups)
     try:
-        return fit_moments(moments_of(design), design, reml=True)
+        return _fitted(study, stream)
     except MLMError:
         return None
+
+
+def _fitted(study: Study, stream: Sequence[int]) -> MLMFit:
+    x, w, y, codes = draw_sample(study, np.random.default_rng(list(stream)))
+    design = drawn_design(x, w, y, codes, study.groups)
+    return fit_moments(moments_of(design), design, reml=True)
 
 
 def draw_sample(
@@ -287,8 +332,8 @@ def drawn_design(x: Array, w: Array, y: Array, codes: NDArray[np.intp], groups: 
 def _summary(study: Study, draws: pd.DataFrame, alpha: float) -> dict[str, Any]:
     n = len(draws)
     hits = float((draws["p"] < alpha).sum()) / n
-    width = t_quantile(1 - alpha, draws["df"].to_numpy()) * draws["std_error"].to_numpy()
-    inside = (draws["estimate"] - study.gamma11).abs().to_numpy() <= width
+    low, high = t_interval(draws["estimate"], draws["std_error"], draws["df"], 1 - alpha)
+    inside = (low <= study.gamma11) & (study.gamma11 <= high)
     fitted = draws["estimate"].notna()
     return {
         "groups": study.groups,

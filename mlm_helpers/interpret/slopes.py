@@ -13,7 +13,7 @@ import pandas as pd
 
 from mlm_helpers.engine.inference import check_level
 from mlm_helpers.errors import MLMError
-from mlm_helpers.interpret.scenes import Df, Probe, t_table
+from mlm_helpers.interpret.scenes import Df, Probe, Scene, t_table
 
 if TYPE_CHECKING:
     from mlm_helpers.engine.fit import MLMFit
@@ -57,13 +57,20 @@ def simple_slopes(
     """
     check_level(level)
     probe = Probe(fit)
-    probe.need_numeric(predictor)
-    moderators = probe.moderators(predictor)
-    names = probe.chosen(predictor, by, moderators)
-    scene = probe.scene(names, at, relevant=moderators, free=(predictor,))
+    scene = slope_scene(probe, predictor, by, at)
     out = scene.table(t_table(fit, probe.slopes(scene.frame, predictor), level, df))
     out.attrs["predictor"] = predictor
     return out
+
+
+def slope_scene(
+    probe: Probe, predictor: str, by: str | Sequence[str] | None, at: Mapping[str, Any] | None
+) -> Scene:
+    """The places at which a slope is asked for."""
+    probe.need_numeric(predictor)
+    moderators = probe.moderators(predictor)
+    names = probe.chosen(predictor, by, moderators)
+    return probe.scene(names, at, relevant=moderators, free=(predictor,))
 
 
 def simple_intercepts(
@@ -85,6 +92,14 @@ def simple_intercepts(
     """
     check_level(level)
     probe = Probe(fit)
+    scene = intercept_scene(probe, by, at)
+    return scene.table(t_table(fit, probe.rows(scene.frame), level, df))
+
+
+def intercept_scene(
+    probe: Probe, by: str | Sequence[str] | None, at: Mapping[str, Any] | None
+) -> Scene:
+    """The places at which an expected outcome is asked for."""
     two = [v for v in probe.variables if probe.level(v) == 2]
     if by is None and not two:
         raise MLMError(
@@ -92,5 +107,4 @@ def simple_intercepts(
         )
     names = probe.names(by) if by is not None else two
     zero = {v: probe.reference(v) for v in probe.variables if probe.level(v) == 1}
-    scene = probe.scene(names, {**zero, **dict(at or {})}, relevant=probe.variables)
-    return scene.table(t_table(fit, probe.rows(scene.frame), level, df))
+    return probe.scene(names, {**zero, **dict(at or {})}, relevant=probe.variables)

@@ -1,135 +1,34 @@
 """Run the answer cells of one submission in a process of its own and send back what they left.
 
 This is the only place where students' code runs when notebooks are marked. The process knows no
-expected answers and gives no verdicts: it evaluates the cells in an IPython shell and sends each
-answer as plain data (``checks.plain``), one JSON object a line, to the process that marks. Whatever
-the cells do to this process (redefine ``check``, patch the package, print verdicts) changes
-nothing but their own answers.
+expected answers and gives no verdicts; its copy of the package has none (``tree``). It evaluates
+the cells in an IPython shell and sends each answer as plain data (``exercises.judging.plain``), one
+JSON object a line, to the process that marks. Whatever the cells do to this process changes nothing
+but their own answers.
 
-What the system allows is closed before any of their code runs: the network, writing outside a
-private folder, signals to other processes; memory and file size are limited. The parent keeps the
-time. ``python -m mlm_helpers.authoring.marking.sandbox`` reads a job from standard input.
+Everything is closed before any of their code runs (``closing``, ``syscalls``); the parent keeps
+the time. ``python -m mlm_helpers.authoring.marking.sandbox`` reads a job from standard input.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import os
 import signal
-import struct
 import sys
 from collections.abc import Callable
 from typing import Any
 
-MEGABYTE = 1024 * 1024
-FILE_LIMIT = 64 * MEGABYTE
+from mlm_helpers.authoring.marking.closing import (
+    close_files,
+    close_namespaces,
+    die_with_parent,
+    drop_capabilities,
+    limit_resources,
+)
+from mlm_helpers.authoring.marking.syscalls import close_calls
 
 Send = Callable[[dict[str, Any]], None]
-
-
-# ---- closing the process in -------------------------------------------------------------------
-_CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
-_LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
-_FS_WRITES = 0b1111111110010  # write, remove, make; not execute and read
-_FS_REFER, _FS_TRUNCATE = 1 << 13, 1 << 14
-
-
-def close_namespaces() -> set[str]:
-    """Own network and own process numbers, on Linux where it is allowed. The caller's process
-    stays outside the new process numbers; what it forks next is inside."""
-    if not sys.platform.startswith("linux"):
-        return set()
-    libc = ctypes.CDLL(None, use_errno=True)
-    user, group = os.getuid(), os.getgid()
-    flags = _CLONE_NEWNET | _CLONE_NEWPID
-    if user != 0:
-        flags |= _CLONE_NEWUSER
-    if libc.unshare(flags) != 0:
-        return set()
-    if user != 0:
-        for path, text in (
-            ("/proc/self/setgroups", "deny"),
-            ("/proc/self/uid_map", f"{user} {user} 1"),
-            ("/proc/self/gid_map", f"{group} {group} 1"),
-        ):
-            with contextlib.suppress(OSError), open(path, "w") as file:
-                file.write(text)
-    return {"network", "processes"}
-
-
-def close_files(folder: str) -> set[str]:
-    """Allow writing in ``folder`` only, and no signals to processes outside (Landlock, Linux)."""
-    if not sys.platform.startswith("linux"):
-        return set()
-    libc = ctypes.CDLL(None, use_errno=True)
-    abi = libc.syscall(_LANDLOCK_CREATE, None, 0, 1)
-    if abi < 1:
-        return set()
-    rights = _FS_WRITES | (_FS_REFER if abi >= 2 else 0) | (_FS_TRUNCATE if abi >= 3 else 0)
-    attributes = struct.pack("=QQQ", rights, 0b11 if abi >= 4 else 0, 0b11 if abi >= 6 else 0)
-    attributes = attributes[: 8 if abi < 4 else 16 if abi < 6 else 24]
-    ruleset = libc.syscall(_LANDLOCK_CREATE, attributes, len(attributes), 0)
-    if ruleset < 0:
-        return set()
-    for path in (folder, "/dev/null"):
-        allowed = rights if os.path.isdir(path) else rights & (0b10 | _FS_TRUNCATE)
-        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        libc.syscall(_LANDLOCK_ADD, ruleset, 1, struct.pack("=Qi", allowed, fd), 0)
-        os.close(fd)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    closed = libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0) == 0
-    os.close(ruleset)
-    if not closed:
-        return set()
-    return {"files"} | ({"tcp"} if abi >= 4 else set()) | ({"signals"} if abi >= 6 else set())
-
-
-def limit_resources(memory: int, seconds: int) -> set[str]:
-    """Limit memory (in megabytes), processor time and the size of files, where the system can."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return set()
-    done = set()
-    for what, name, value in (
-        (resource.RLIMIT_AS, "memory", memory * MEGABYTE),
-        (resource.RLIMIT_CPU, "time", seconds),
-        (resource.RLIMIT_FSIZE, "file size", FILE_LIMIT),
-        (resource.RLIMIT_CORE, "core", 0),
-    ):
-        try:
-            _, hard = resource.getrlimit(what)
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(what, (value, value))
-            done.add(name)
-        except (ValueError, OSError):
-            continue
-    return done
-
-
-# ---- the notebook without its keys --------------------------------------------------------------
-class _Silent:
-    """Stands in for an exercise: checks, hints and boards do nothing here."""
-
-    answers: dict[str, str] = {}  # noqa: RUF012
-
-    def __getattr__(self, name: str) -> Callable[..., _Silent]:
-        return lambda *args, **options: _Silent()
-
-
-def hide_keys() -> None:
-    """Replace ``exercise`` by a stand-in and make the questions impossible to import."""
-    import mlm_helpers
-    from mlm_helpers import exercises as checks
-
-    for owner in (mlm_helpers, checks):
-        owner.__dict__["exercise"] = lambda *args, **options: _Silent()
-    hidden = ("part1", "part2", "part3", "part4", "questions", "session", "judging.ideas")
-    for name in hidden:
-        sys.modules[f"mlm_helpers.exercises.{name}"] = None  # type: ignore[assignment]
 
 
 # ---- running ------------------------------------------------------------------------------------
@@ -137,7 +36,6 @@ def serve(job: dict[str, Any], send: Send) -> None:
     """Run the cells of a job in order and send what each answer cell left."""
     from mlm_helpers.exercises.judging.plain import MISSING, to_plain
 
-    hide_keys()
     shell = _shell()
     extra = {cell["id"]: cell for cell in job["extra"]}
     for cell in job["cells"]:
@@ -187,6 +85,7 @@ def _describe(error: BaseException | None) -> str:
     return "MemoryError" if isinstance(error, MemoryError) else describe_error(error)
 
 
+# ---- closing ------------------------------------------------------------------------------------
 def main() -> int:
     """Read a job, close the process in, run the cells."""
     job = json.loads(sys.stdin.buffer.read())
@@ -201,18 +100,35 @@ def main() -> int:
         while line:
             line = line[os.write(answers, line) :]
 
-    closed = close_namespaces()
-    if "processes" in closed:
-        child = os.fork()
-        if child:
-            _, status = os.waitpid(child, 0)
-            return os.waitstatus_to_exitcode(status) & 0xFF
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    closed |= limit_resources(job["memory"], job["seconds"])
-    closed |= close_files(os.getcwd())
+    closed = set(job["closed"])
+    if job["way"] == "own":
+        closed |= _watched(job["parent"])
+    alone = "processes" in closed and os.getuid() != 0  # nobody else's processes are counted
+    limit_resources(job["memory"], job["seconds"], count=alone)
+    if job["way"] == "own":
+        drop_capabilities()
+        closed |= close_files(os.getcwd(), job["read"], job["names"])
+    if job["way"] != "none" and close_calls(None if "processes" in closed else os.getpid()):
+        closed |= {"network", "processes", "memory of others", "calls"}
     send({"event": "ready", "id": "", "closed": sorted(closed)})
+    if not set(job["required"]) <= closed:
+        return 1  # nothing of a student's runs in a process that is not closed
     serve(job, send)
     return 0
+
+
+def _watched(parent: int) -> set[str]:
+    """Go on in a process below this one, which stays to end everything when the marking ends."""
+    die_with_parent(signal.SIGTERM, parent)
+    signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+    closed = close_namespaces()
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with_parent(signal.SIGKILL)
+    return closed
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Plain:
     def from_json(cls, data: Any) -> Plain:
         """The inverse of ``to_json``; anything malformed becomes ``"other"``."""
         try:
-            return cls(
+            plain = cls(
                 kind=_clip(data["kind"]),
                 text=_clip(data["text"]),
                 index=tuple(_clip(i) for i in data["index"][:LARGEST_TABLE]),
@@ -55,16 +55,25 @@ class Plain:
                 pairs={_clip(k): _clip(v) for k, v in list(data["pairs"].items())[:100]},
             )
         except (KeyError, TypeError, AttributeError, IndexError):
-            return cls("other", "something that cannot be read")
+            return UNREADABLE
+        return plain if plain.fits else UNREADABLE
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is a row for each name in the index and a cell for each column."""
+        width = {len(row) for row in self.cells}
+        return len(self.cells) == len(self.index) and width <= {len(self.columns)}
 
 
 MISSING = Plain("missing")
+UNREADABLE = Plain("other", "value that cannot be read")
 
 
 def to_plain(value: Any) -> Plain:
     """Any object as a ``Plain``. Never raises and never changes the object."""
     try:
-        return _plain(value)
+        plain = _plain(value)
+        return plain if plain.fits else UNREADABLE
     except Exception:  # a hostile or broken object is an answer that cannot be read, no more
         return Plain("other", _type_name(value))
 
@@ -168,7 +177,8 @@ def _short(value: Any) -> str:
 def _clip(text: Any, longest: int = LONGEST_TEXT) -> str:
     if not isinstance(text, str):
         raise TypeError("not text")
-    return text[:longest]
+    # a lone half of a character pair can be held by no file and printed nowhere
+    return text[:longest].encode("utf-8", "replace").decode("utf-8")
 
 
 def _type_name(value: Any) -> str:
