@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from mlm_helpers import __version__
 from mlm_helpers.authoring.npm import npm_package
+from mlm_helpers.authoring.site.docstrings import as_fields
 from mlm_helpers.authoring.site.sources import ROOT, TEMPLATES, Address
 from mlm_helpers.authoring.slides import PACKAGES
 from mlm_helpers.errors import MLMError
@@ -17,7 +19,6 @@ from mlm_helpers.errors import MLMError
 EXTENSIONS = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
 ]
 
@@ -41,13 +42,19 @@ def build_html(sources: Path, out: Path, address: Address) -> None:
             sources, None, out, sources.parent / "doctrees", "html",
             confoverrides=settings(address), status=said, warning=warned,
         )  # fmt: skip
+        app.connect("autodoc-process-docstring", _fields)
         app.build()
-    if warned.getvalue().strip():
-        raise MLMError(f"The site has faults:\n{warned.getvalue().strip()}")
+    if faults := re.sub(r"\x1b\[[\d;]*m", "", warned.getvalue()).strip():
+        raise MLMError(f"The site has faults:\n{faults}")
     add_mathjax(out)
     # the themes' own templates, copied along
     for left_over in [*(out / "_static").glob("*webpack-macros.html"), out / ".buildinfo"]:
         left_over.unlink(missing_ok=True)
+
+
+def _fields(*event: Any) -> None:
+    lines = event[-1]
+    lines[:] = as_fields(lines)
 
 
 def settings(address: Address) -> dict[str, Any]:
@@ -63,6 +70,7 @@ def settings(address: Address) -> dict[str, Any]:
         "use_fullscreen_button": False,
         "show_toc_level": 2,
         "navigation_with_keys": False,
+        "navbar_persistent": [],  # one search box, in the sidebar
     }
     if address.repository:
         options |= {
@@ -85,6 +93,7 @@ def settings(address: Address) -> dict[str, Any]:
         "html_static_path": [str(TEMPLATES / "static")],
         "html_css_files": ["site.css"],
         "html_js_files": ["site.js"],
+        "html_context": {"default_mode": "auto"},
         "html_copy_source": True,
         "html_sourcelink_suffix": "",
         "html_baseurl": address.site,
@@ -97,11 +106,11 @@ def settings(address: Address) -> dict[str, Any]:
         "myst_dmath_double_inline": True,
         "mathjax_path": "mathjax/tex-svg-full.js",
         "mathjax3_config": {"options": {"enableMenu": False}},
+        "toc_object_entries": False,
         "autodoc_member_order": "bysource",
         "autodoc_typehints": "signature",
         "autodoc_typehints_format": "short",
         "python_use_unqualified_type_names": True,
-        "napoleon_use_rtype": False,
         "add_module_names": False,
         "suppress_warnings": ["mystnb.unknown_mime_type"],
     }
