@@ -1,4 +1,4 @@
-"""How large is a cross-level interaction? Several answers in one table, and what each leaves unsaid.
+"""How large is a cross-level interaction? Several answers in one table, and what each leaves out.
 
 Sources: standardised by the standard deviations of predictor, moderator and outcome (Hox, Moerbeek
 & van de Schoot 2018, Multilevel Analysis, 3rd ed., p. 19); ICC_β after Aguinis & Culpepper (2015),
@@ -45,8 +45,9 @@ def effect_sizes(
     number does not. Measures: ``slope at ...`` for each kind of group, or at the moderator's mean
     and one SD (over groups) to either side; ``range of slopes``, between the highest and the lowest
     of these; ``standardised ...`` for a numeric moderator; ``share of slope variance``, model-
-    implied, of all level-2 predictors of the slope; with ``base``, ``reduction of τ`` and ``ICC_β``;
-    R² within groups of the level-1 predictors with their products, and of the random slopes.
+    implied, of all level-2 predictors of the slope; with ``base``, ``reduction of τ`` and
+    ``ICC_β``; R² within groups of the level-1 predictors with their products, and of the random
+    slopes.
     ``attrs["sentence"]`` says the main ones in words.
 
     Raises

@@ -35,14 +35,32 @@ _TAKEN = frozenset((*_ESTIMATES, "label", "slope", "significant", "predicted", "
 
 def t_table(fit: MLMFit, weights: Array, level: float, df: Df) -> pd.DataFrame:
     """Estimates of linear combinations, ``estimate std_error df t p lower upper``."""
-    out = fit.contrast(weights).reset_index(drop=True)
-    if df == "z":
-        out["df"] = np.inf
-        out["p"] = p_of_t(out["t"].to_numpy(), out["df"].to_numpy())
-    elif df != "satterthwaite":
+    rows = fit.contrast(weights)
+    estimate, se, freedom = (rows[c].to_numpy() for c in ("estimate", "std_error", "df"))
+    return t_of_estimates(estimate, se, freedom, level, df)
+
+
+def t_of_estimates(
+    estimate: Array, se: Array, freedom: Array, level: float, df: Df
+) -> pd.DataFrame:
+    """Estimates with their tests and intervals; ``df="z"`` takes the normal distribution."""
+    if df not in ("satterthwaite", "z"):
         raise MLMError(f"df must be 'satterthwaite' or 'z'; got {df!r}.")
-    out["lower"], out["upper"] = t_interval(out["estimate"], out["std_error"], out["df"], level)
-    return out
+    freedom = np.full(len(estimate), np.inf) if df == "z" else freedom
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = estimate / se
+    lower, upper = t_interval(estimate, se, freedom, level)
+    return pd.DataFrame(
+        {
+            "estimate": estimate,
+            "std_error": se,
+            "df": freedom,
+            "t": t,
+            "p": p_of_t(t, freedom),
+            "lower": lower,
+            "upper": upper,
+        }
+    )
 
 
 def listed(given: Any) -> list[Any]:
@@ -107,6 +125,10 @@ class Probe:
         self.variables = [v for v in self.structure.variables if v in every]
 
     # -- what the variables are
+    def variables_of(self, column: str) -> set[str]:
+        """The variables in a column of the model matrix."""
+        return self._variables_of[column]
+
     def level(self, name: str) -> int:
         """1 or 2."""
         return self.structure.variables[name].level
