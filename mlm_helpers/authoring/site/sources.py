@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tomllib
 from dataclasses import dataclass, fields
@@ -14,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from mlm_helpers.authoring.site.reference import reference_pages
 from mlm_helpers.data import datasets
 from mlm_helpers.errors import MLMError
+from mlm_helpers.words.vocabulary import pretty_symbol
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -22,18 +24,19 @@ ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "site"
 ADDRESS = ROOT / "docs" / "address.toml"
 NOTEBOOKS = {"lectures": "The lecture", "walkthroughs": "Walkthroughs", "exercises": "Exercises"}
-# What the course's folder holds as text: its file, and its page on the site.
-GUIDES = {
-    "FIRST_DAY.md": "FIRST_DAY.md",
-    "INSTRUCTORS.md": "INSTRUCTORS.md",
-    "ACCESSIBILITY.md": "ACCESSIBILITY.md",
-    "CHANGELOG.md": "CHANGELOG.md",
-    "docs/scale.md": "docs/scale.md",
-    "docs/coverage.md": "docs/coverage.md",
-    "docs/coverage.csv": "docs/coverage.csv",
-    "docs/coverage.png": "docs/coverage.png",
-    "docs/explorer.png": "docs/explorer.png",
-}
+# What the course's folder holds as text and pictures; each has the same place on the site.
+GUIDES = (
+    "FIRST_DAY.md",
+    "INSTRUCTORS.md",
+    "ACCESSIBILITY.md",
+    "CHANGELOG.md",
+    "docs/scale.md",
+    "docs/coverage.md",
+    "docs/coverage.csv",
+    "docs/coverage.png",
+    "docs/explorer.png",
+)
+_SYMBOL = re.compile(r"^(#+) \$\\?(\w+?)_\{?(\w+)\}?\$$", re.MULTILINE)
 TO_READ = """```{note}
 This page is for reading. To answer, open the notebook: [how to start](../FIRST_DAY.md). The checks
 answer there at once, and never show the answer.
@@ -82,11 +85,10 @@ def write_sources(course: Path, folder: Path, address: Address) -> None:
             target = folder / kind / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             nbformat.write(book, target)
-    for source, page in GUIDES.items():
-        if (ROOT / source).is_file():
-            target = folder / page
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / source, target)
+    for guide in GUIDES:
+        if (ROOT / guide).is_file():
+            (folder / guide).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / guide, folder / guide)
     for name in datasets.dataset_names():
         target = folder / "data" / f"{name}.md"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -104,20 +106,28 @@ def for_reading(book: NotebookNode, exercise: bool) -> NotebookNode:
     """A notebook without the instructor's notes; an exercise also without outputs."""
     book.cells = [c for c in book.cells if "instructor" not in c.metadata.get("tags", [])]
     for cell in book.cells:
-        if cell.cell_type == "code" and exercise:
+        if cell.cell_type == "markdown":
+            cell.source = _SYMBOL.sub(_as_text, cell.source)
+        elif exercise:
             cell.outputs = []
         for output in cell.get("outputs", []):
-            _describe(output)
+            _described(output)
     if exercise:
         book.cells.insert(1, nbformat.v4.new_markdown_cell(TO_READ))
     return book
 
 
-def _describe(output: NotebookNode) -> None:
-    """A picture comes with its description: the HTML that has it goes before the bare PNG."""
+def _as_text(heading: re.Match[str]) -> str:
+    """A heading of one symbol, as letters: a table of contents and a screen reader take no TeX."""
+    level, letter, index = heading.groups()
+    return f"{level} {pretty_symbol(letter + index.removesuffix('j'))}"
+
+
+def _described(output: NotebookNode) -> None:
+    """Of a picture the form that has its description."""
     data = output.get("data", {})
-    if "image/png" in data and "text/html" in data:
-        del data["image/png"]
+    if "text/html" in data:
+        data.pop("image/png", None)
 
 
 def front_page(folder: Path, address: Address) -> str:
@@ -129,7 +139,7 @@ def front_page(folder: Path, address: Address) -> str:
 
     template = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = (TEMPLATES / "index.md.j2").read_text(encoding="utf-8")
-    there = {page.removesuffix(".md") for page in GUIDES.values() if (folder / page).is_file()}
+    there = {guide.removesuffix(".md") for guide in GUIDES if (folder / guide).is_file()}
     return template.from_string(text).render(
         notebooks={title: pages(kind) for kind, title in NOTEBOOKS.items()},
         data=pages("data"),
