@@ -44,7 +44,8 @@ LECTURE = "lectures/lecture06_cross_level_interactions.ipynb"
 AUTHORING = {
     "slides": "make a slide show and a PDF handout of the lecture",
     "adapt": "make lecture, walkthrough and exercises on your own data",
-    "mark": "mark a folder of submitted notebooks",
+    "handout": "pack what students need into one zip file",
+    "mark": "mark what students handed in",
 }
 
 
@@ -126,6 +127,8 @@ def lab(options: argparse.Namespace, rest: List[str]) -> int:
 
 
 def authoring(options: argparse.Namespace, rest: List[str]) -> int:
+    if not (ROOT / "mlm_helpers" / "authoring").is_dir():
+        raise Stop("This is the students' copy: that command is in the instructor's.")
     python = ready(RUN, options.here)
     return run([str(python), "-m", "mlm_helpers.authoring", options.command, *rest], python)
 

@@ -18,8 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from mlm_helpers.engine.design import Design, build_design
 from mlm_helpers.engine.fit import MLMFit, fit_moments, moments_of, semi_cholesky
-from mlm_helpers.engine.formula import Design, build_design, parse_formula
+from mlm_helpers.engine.formula import parse_formula
 from mlm_helpers.engine.inference import p_of_t, satterthwaite, t_interval, t_quantile
 from mlm_helpers.errors import MLMError
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlm_helpers.engine.structure import INTERCEPT, split_product
+from mlm_helpers.engine.structure import INTERCEPT
 from mlm_helpers.engine.variables import Centering, centering_of
 from mlm_helpers.errors import MLMError
 from mlm_helpers.interpret.residuals import term_column
@@ -144,7 +144,7 @@ def _notes(table: pd.DataFrame, base: MLMFit, full: MLMFit) -> tuple[str, ...]:
         notes.append(f"{' and '.join(none)} is 0 in the base model: there is nothing to explain.")
 
     def fixed(fit: MLMFit) -> set[frozenset[str]]:
-        return {frozenset(split_product(c)) for c in fit.design.columns}
+        return {frozenset(f.text for f in fit.design.parts[c]) for c in fit.design.columns}
 
     if not fixed(base) <= fixed(full):
         notes.append(
