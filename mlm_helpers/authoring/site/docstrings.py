@@ -28,7 +28,8 @@ def as_fields(lines: Sequence[str]) -> list[str]:
 
 def _sections(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Title and lines of each section; the first has no title."""
-    title, body = "", []
+    title = ""
+    body: list[str] = []
     for k, line in enumerate(lines):
         if k and re.fullmatch(r"-{3,}", line) and lines[k - 1].strip():
             yield title, body[:-1]

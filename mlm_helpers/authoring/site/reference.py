@@ -57,7 +57,7 @@ def _description(name: str) -> str:
     thing = mlm_helpers
     for part in name.split("."):
         thing = getattr(thing, part)
-    where = f"{thing.__module__}.{thing.__name__}"  # type: ignore[attr-defined]
+    where = f"{thing.__module__}.{thing.__name__}"
     directive = "autoclass" if isinstance(thing, type) else "autofunction"
     members = "\n   :members:" if name == "MLMFit" else ""
     return f"## mlm.{name}\n\n```{{eval-rst}}\n.. {directive}:: {where}{members}\n```"
