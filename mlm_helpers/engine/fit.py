@@ -12,13 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlm_helpers.engine import joint, robust
-from mlm_helpers.engine.formula import (
-    Design,
-    build_design,
-    gram_check,
-    new_columns,
-    parse_formula,
-)
+from mlm_helpers.engine.design import Design, build_design, new_columns
+from mlm_helpers.engine.formula import parse_formula
+from mlm_helpers.engine.identified import gram_check
 from mlm_helpers.engine.likelihood import (
     Deviance,
     Optimum,

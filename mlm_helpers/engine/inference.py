@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mlm_helpers.engine.likelihood import group_solutions
-from mlm_helpers.engine.structure import split_product
 from mlm_helpers.errors import MLMError
 
 if TYPE_CHECKING:
@@ -327,7 +326,7 @@ def compare(*fits: MLMFit, refit: bool = True, names: Iterable[str] | None = Non
 
 
 def _fixed_part(fit: MLMFit) -> frozenset[frozenset[str]]:
-    return frozenset(frozenset(split_product(c)) for c in fit.design.columns)
+    return frozenset(frozenset(f.text for f in fit.design.parts[c]) for c in fit.design.columns)
 
 
 def _same_rows(fits: tuple[MLMFit, ...], labels: list[str]) -> None:
