@@ -253,6 +253,7 @@ def test_a_lesson_of_ones_own_makes_a_whole_course(clinic_course):
     parts = [*EXERCISES.values()]
     assert names == sorted(
         [
+            ".made.json",
             "README.md",
             "clinics.csv",
             "lesson.toml",
@@ -606,9 +607,63 @@ def test_a_folder_that_exists_is_replaced_only_when_it_is_a_course_and_asked_for
     with pytest.raises(MLMError, match="exists already"):
         adapt(path, made)
     adapt(path, made, replace=True)
-    assert not (made / "note.txt").exists()
+    assert (made / "note.txt").read_text() == "old"
     assert (made / "lesson.toml").is_file()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["course", "in", "new"]
+
+
+def test_replacing_a_course_keeps_marks_submissions_and_what_was_added_or_changed(tmp_path, quick):
+    path, said = put(tmp_path / "in"), []
+    course = adapt(path, tmp_path / "course")
+    lecture = next(course.glob("lectures/*.ipynb"))
+    added = {
+        "marks.csv": "ann,3",
+        "submissions/ann.ipynb": "{}",
+        "exercises/marks_pages/ann.html": "<p>",
+        ".hidden/state.json": "1",
+    }
+    for name, text in added.items():
+        (course / name).parent.mkdir(parents=True, exist_ok=True)
+        (course / name).write_text(text)
+    (course / "empty").mkdir()
+    made = lecture.read_text(encoding="utf-8")
+    lecture.write_text(made + " ", encoding="utf-8")
+    for turn in ("", " 2"):
+        adapt(path, course, replace=True, say=said.append)
+        for name, text in added.items():
+            assert (course / name).read_text() == text
+        assert (course / "empty").is_dir()
+        assert lecture.read_text(encoding="utf-8") == made
+        kept = course / "kept" / "lectures" / f"{lecture.stem}{turn}.ipynb"
+        assert kept.read_text(encoding="utf-8") == made + " "
+        assert any(f"yours is kept/lectures/{kept.name} now" in line for line in said)
+        lecture.write_text(made + " ", encoding="utf-8")
+    assert len(list((course / "kept").rglob("*.ipynb"))) == 2
+
+
+def test_a_course_without_a_list_of_its_files_loses_none_of_them(tmp_path, quick):
+    path = put(tmp_path / "in")
+    course = adapt(path, tmp_path / "course")
+    (course / ".made.json").unlink()
+    (course / "lectures" / "old_name.ipynb").write_text("{}")
+    adapt(path, course, replace=True)
+    assert (course / "lectures" / "old_name.ipynb").exists()
+    assert not (course / "kept").exists()
+
+
+def test_what_cannot_be_kept_stops_the_replacing(tmp_path, quick, monkeypatch):
+    path = put(tmp_path / "in")
+    course = adapt(path, tmp_path / "course")
+    (course / "marks.csv").write_text("ann,3")
+
+    def full(*_args, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mlm_helpers.authoring.keeping.shutil.copy2", full)
+    with pytest.raises(MLMError, match=r"marks.csv could not be kept .* nothing was replaced"):
+        adapt(path, course, replace=True)
+    assert (course / "marks.csv").read_text() == "ann,3"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["course", "in"]
 
 
 def test_a_place_that_is_not_there_is_said(tmp_path):

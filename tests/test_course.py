@@ -461,6 +461,7 @@ def ran(folder, monkeypatch):
     """The commands that are run in the environment."""
     commands: list[list[str]] = []
     monkeypatch.setattr(course, "ready", lambda lists, here: Path("python"))
+    (folder / "mlm_helpers" / "authoring").mkdir(parents=True)
     monkeypatch.setattr(subprocess, "call", lambda command, **_: commands.append(command) or 0)
     return commands
 

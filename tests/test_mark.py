@@ -7,6 +7,7 @@ import csv
 import json
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import nbformat
@@ -30,6 +31,7 @@ from mlm_helpers.authoring.marking.submissions import (
     pristine_notebooks,
     read_submission,
 )
+from mlm_helpers.errors import MLMError
 from mlm_helpers.exercises import exercise
 from mlm_helpers.exercises.misconceptions import title
 
@@ -79,7 +81,7 @@ def marked(tmp_path_factory) -> dict[str, Marked]:
     (box / "foreign.ipynb").write_text(
         json.dumps({"cells": [{"cell_type": "code", "source": "1", "id": "x"}], "metadata": {}})
     )
-    with protected([box]) as (closed, protection):
+    with closed_in([box]) as (closed, protection):
         marker = Marker(closed, FOLDER, LIMITS, Store(None))
         found = collect(box, marker.pristine)
         done = {m.student: m for m in marker.mark(found.submissions, jobs=2)}
@@ -87,6 +89,17 @@ def marked(tmp_path_factory) -> dict[str, Marked]:
     write(folder / "marks.csv", found, list(done.values()), protection)
     done["__folder__"] = folder  # type: ignore[assignment]
     return done
+
+
+@contextmanager
+def closed_in(private: list[Path]):
+    """These notebooks are hostile: they run only where the system closes them in."""
+    with ExitStack() as stack:
+        try:
+            closed = stack.enter_context(protected(private))
+        except MLMError as error:
+            pytest.skip(str(error))
+        yield closed
 
 
 def write(out: Path, found: Collected, marked: list[Marked], protection=None) -> Path:
@@ -113,7 +126,9 @@ def notebooks(outside: Path) -> dict[str, nbformat.NotebookNode]:
 
     edited = answered(q1="answer_q1 = 1.0")
     cell_of(edited, "q1-check").source = f'"{FORGED}"'
-    cell_of(edited, "q1-check").outputs[0]["data"]["text/plain"] = FORGED
+    cell_of(edited, "q1-check").outputs = [
+        nbformat.v4.new_output("execute_result", data={"text/plain": FORGED}, execution_count=1)
+    ]
     out["edited_check"] = edited
 
     deleted = answered(q5=right5)
@@ -331,8 +346,7 @@ def test_filling_memory_is_stopped(marked):
 
 def test_recursion_without_end_is_stopped(marked):
     done = marked["recursive"]
-    assert "RecursionError" in messages(done)["q1"]
-    assert verdicts(done)["q2"] == "stopped"
+    assert verdicts(done)["q1"] == verdicts(done)["q2"] == "stopped"
     assert verdicts(done)["q5"] == "right"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -30,7 +31,8 @@ from mlm_helpers.authoring.marking.tree import CARRIED, KEYED, make_tree, packag
 from mlm_helpers.errors import MLMError
 
 ROOT = Path(__file__).resolve().parent.parent
-WAYS = ["own"] + (["bubble"] if shutil.which("bwrap") else [])
+LANDLOCK = sys.platform == "linux" and ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
+WAYS = (["own"] if LANDLOCK else []) + (["bubble"] if shutil.which("bwrap") else [])
 SLEEPER = [sys.executable, "-S", "-c", "import time; time.sleep(300)"]
 FORK = """import os, time
 for _ in range({}):

@@ -14,14 +14,17 @@ from mlm_helpers.errors import MLMError
 
 COMMANDS = {
     "build": "make the student notebooks from the solutions",
-    "mark": "mark a folder of submitted notebooks",
+    "handout": "pack what students need into one zip file",
+    "mark": "mark what students handed in",
     "lecture": "make the lecture from its template",
     "solutions": "make the course's own solutions from their templates",
     "adapt": "make lecture, walkthrough and exercises on other data",
+    "site": "make the course's web site",
+    "lite": "make a version that runs in a browser",
     "slides": "export the lecture as a slide show and a PDF handout",
 }
 
-WHERE = {"mark": "marking.command"}
+WHERE = {"mark": "marking.command", "handout": "handing_out"}
 
 
 def main(argv: list[str] | None = None) -> int:

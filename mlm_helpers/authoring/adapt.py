@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlm_helpers.authoring.keeping import keep, write_list
 from mlm_helpers.errors import MLMError
 from mlm_helpers.lesson.files import (
     LESSON_FILE,
@@ -58,40 +57,12 @@ def run(options: argparse.Namespace) -> int:
     if problems:
         return 1
     if options.check:
-        print(ready(open_lesson(options.lesson)))
+        from mlm_helpers.authoring.ready import ready
+
+        print(ready(open_lesson(options.lesson), options.lesson))
         return 0
     adapt(options.lesson, options.out, replace=options.replace, say=print)
     return 0
-
-
-def ready(lesson: Lesson) -> str:
-    """What the lesson is about, in a few lines."""
-    from mlm_helpers.authoring.handouts import HandoutContext
-
-    context = HandoutContext(lesson)
-    names, v = context.names, lesson.vocabulary
-    lines = [
-        f"The lesson is ready: {names['n_rows']:,} {v.unit.many} in {names['n_groups']:,} "
-        f"{v.group.many} ({names['w_counts']}).",
-        f"  outcome           {v.outcome.column} ({v.outcome.label})",
-        f"  level 1           {lesson.predictor} ({context.x.label})",
-        f"  Model 2 adds      {lesson.moderator} ({context.w.label})",
-        f"  Model 3 adds      {lesson.second} ({context.m.label})",
-    ]
-    if lesson.left_out:
-        lines.append(f"  rows left out     {lesson.left_out} with a missing value")
-    pair = lesson.pair()
-    exercises = HandoutContext(pair)
-    if pair.is_pair:
-        low, high = exercises.w.codes
-        lines.append(f"  exercises         compare {low.many} with {high.many}")
-    unread = [s for s in (*exercises.definitions, "q6b") if not exercises.reads(s)]
-    if unread:
-        lines.append(
-            f"  not checked       {len(unread)} of 11 answers in sentences: the checks know this "
-            "subject's words too little to judge them"
-        )
-    return "\n".join(lines)
 
 
 # ---- making the course --------------------------------------------------------------------------
@@ -104,7 +75,8 @@ def adapt(
     ----------
     lesson : path of a lesson file, or ``"ex1"`` or ``"hsb82"``.
     out : the folder, which must not exist yet.
-    replace : put the course in place of one that this command has made.
+    replace : put the course in place of one that this command has made. What people have added to
+        it stays, what they have changed in it goes to its folder ``kept``.
     say : told what is being made.
 
     Raises
@@ -124,7 +96,16 @@ def adapt(
             _make(course / folder, file, notebook)
         _student_notebooks(course / "exercises")
         (course / README).write_text(_readme(read), encoding="utf-8", newline="\n")
+        write_list(course)
+        changed = keep(out, course) if out.exists() else []
         _move(course, out)
+    for name in changed:
+        say(f"You had changed a file of the course: yours is {name} now.")
+    exercises = len(list((out / "exercises").glob("*.ipynb")))
+    say(
+        f"Made in {out.as_posix()}: a lecture, a walkthrough and {exercises} "
+        f"{'exercise' if exercises == 1 else 'exercises'} with solutions, all run."
+    )
     return out
 
 
@@ -146,15 +127,18 @@ def _check_target(out: Path, replace: bool) -> None:
 def _copy_sources(path: Path, course: Path) -> None:
     """The lesson file and what it names, so that the course stands on its own."""
     text = path.read_text(encoding="utf-8-sig")
-    for key, source in lesson_sources(path).items():
+    for named, source in lesson_sources(path).items():
         shutil.copy(source, course / source.name)
-        line = f"{key} = {json.dumps(source.name, ensure_ascii=False)}"
-        # a function, because a name may hold what re.sub takes for a group
-        text = re.sub(rf"^{key}\s*=.*$", partial(_constant, line), text, count=1, flags=re.M)
+        if named != source.name:
+            text = _renamed(text, named, source.name)
     (course / LESSON_FILE).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _constant(text: str, _match: re.Match[str]) -> str:
+def _renamed(text: str, named: str, name: str) -> str:
+    """The lesson file with a file that it names beside it."""
+    written = json.dumps(named, ensure_ascii=False)
+    for quoted in (written, f"'{named}'"):
+        text = text.replace(quoted, json.dumps(name, ensure_ascii=False))
     return text
 
 
@@ -170,6 +154,8 @@ def _notebooks(lesson: Lesson) -> Iterator[tuple[str, str, NotebookNode]]:
     yield "lectures", NOTEBOOK, build_lecture(lesson)
     yield "walkthroughs", WALKTHROUGH, walkthrough_notebook(lesson)
     for part, file in EXERCISES.items():
+        if part != "part3" and lesson.second is None:
+            continue  # they ask about Model 3
         yield "exercises/solutions", file, exercise_notebook(part, lesson)
 
 

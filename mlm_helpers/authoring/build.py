@@ -4,11 +4,11 @@ The solutions are made from the templates of the exercises (``solutions``, and `
 data) and are the only source of the student notebooks. Their cells carry tags:
 
 * ``answer``: the model solution; students get its leading comment and ``answer_... = ...``
-* ``check``: keeps its stored output, the line of a right answer, which nbval compares
-* ``hint``: loses its output, so that hints are read on request
+* ``check`` and ``hint``: kept as they are
 * ``solution``: for instructors only; left out
 
-Everything else is kept with its output.
+A student's notebook opens clean: it has no output, so nothing looks right before it is answered.
+nbval needs none there: a check that is not passed raises.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from mlm_helpers.authoring.front_page import FILE, front_page, notebooks_of
 from mlm_helpers.errors import MLMError
 from mlm_helpers.exercises.cells import answers_assigned
+
+COMPARED = "nbval-check-output"  # nbval compares a solution's stored line; a student has none
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build or compare every student notebook."""
+    """Build or compare every student notebook and the front page."""
     folder = exercises_folder(options.exercises)
     stale = []
     for source, target in pairs(folder):
@@ -48,12 +51,25 @@ def run(options: argparse.Namespace) -> int:
         if not options.check:
             target.write_text(made, encoding="utf-8", newline="\n")
             print(f"{target.name} written")
+    if options.exercises is None and not _front_page_is_up_to_date(folder.parent, options.check):
+        stale.append(FILE)
     if options.check and stale:
         print(f"Out of date: {', '.join(stale)}. Run python -m mlm_helpers.authoring build.")
         return 1
     if not stale:
-        print("All student notebooks are up to date.")
+        print("All student notebooks and the front page are up to date.")
     return 0
+
+
+def _front_page_is_up_to_date(course: Path, check: bool) -> bool:
+    """Compare the course's front page with its notebooks, or write it."""
+    made, page = front_page(notebooks_of(course), instructor=True), course / FILE
+    if page.is_file() and page.read_text(encoding="utf-8") == made:
+        return True
+    if not check:
+        page.write_text(made, encoding="utf-8", newline="\n")
+        print(f"{FILE} written")
+    return False
 
 
 def exercises_folder(given: Path | None = None) -> Path:
@@ -89,19 +105,14 @@ def student_notebook(solution: NotebookNode) -> NotebookNode:
     """
     out = copy.deepcopy(solution)
     out.cells = [c for c in out.cells if "solution" not in tags(c)]
-    number = 0
     for cell in out.cells:
         if cell.cell_type != "code":
             continue
-        number += 1
-        cell.execution_count = number
+        cell.execution_count, cell.outputs = None, []
         if "answer" in tags(cell):
             cell.source = stub(cell)
-        if tags(cell) & {"answer", "hint"}:
-            cell.outputs = []
-        for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = number
+        if COMPARED in tags(cell):
+            cell.metadata["tags"] = [tag for tag in cell.metadata["tags"] if tag != COMPARED]
     return out
 
 

@@ -18,7 +18,8 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from mlm_helpers.authoring.lecture import TEMPLATES, Cell, Context, Raw, blocks, tex
+from mlm_helpers.authoring.lecture import Context, tex
+from mlm_helpers.authoring.template import TEMPLATES, Cell, Raw, blocks
 from mlm_helpers.words.vocabulary import join_words
 
 if TYPE_CHECKING:
@@ -128,13 +129,15 @@ class HandoutContext(Context):
         """One condition; ``reads_...`` holds where the checks can read these data's words."""
         if name.startswith("reads_"):
             return self.reads(name.removeprefix("reads_"))
+        if name in self.flags:
+            return self.flags[name]
         return bool(getattr(self, f"is_{name}"))
 
     @cached_property
     def names(self) -> dict[str, Any]:
         """Everything that the templates may use."""
         out = {**super().names, **self._handout_names()}
-        return {**out, **self._exercise_names()} if self.two else out
+        return {**out, **self._exercise_names()} if self.two and self.m else out
 
     def _handout_names(self) -> dict[str, Any]:
         from mlm_helpers.interpret.variance import icc
@@ -145,7 +148,9 @@ class HandoutContext(Context):
             "icc": icc(self.fit("m0")),
             "smallest": int(sizes.min()),
             "largest": int(sizes.max()),
-            "all_gammas": tuple(c.symbol for c in self.fit("m3").structure.coefficients),
+            "all_gammas": tuple(
+                c.symbol for c in self.fit(self.lesson.last).structure.coefficients
+            ),
             "col": lambda fit, symbol: Raw(fit.structure.coefficient(symbol).column),
         }
 
@@ -232,7 +237,7 @@ class HandoutContext(Context):
         mean = f"mean {v.outcome.label}"
         slope = (x.slope or f"slope of {x.label}").replace("–", "-")
         within = f"within-{v.group.one} {slope}"
-        zero = f"with {self._zero()}"
+        zero = f"with {self._zero(m)}"
         g, s = v.group.one, v.group.many
         both = f"{w.label} and {m.label}"
         kinds = versus(high, low)
@@ -312,6 +317,23 @@ class HandoutContext(Context):
         return all(question.judge(to_plain(text)).passed for text in texts)
 
     # -- what is so in these data
+    def reasons(self) -> list[str]:
+        """Why part 4 has fewer questions on these data, one reason for each that is missing."""
+        w, many = self.w.label, self.v.group.many
+        found = {
+            "why Model 3 explains a little less of the slopes than Model 2: it does not": (
+                self.is_fell
+            ),
+            "what a slope variance that is not significant means: that of Model 3 is": (
+                self.is_not_significant
+            ),
+            f"why EB slopes of the kinds of {self.v.group.one} lie closer together than the "
+            "model's: they do not": self.is_gap_shrunk,
+            f"how the standard error of {w} in the slopes shrinks when {many} get one slope: it "
+            "hardly does": self.is_error_shrinks,
+        }
+        return [text for text, holds in found.items() if not holds]
+
     @property
     def is_unread(self) -> bool:
         """Some definition that the checks cannot read."""
@@ -334,7 +356,7 @@ class HandoutContext(Context):
         from mlm_helpers.engine.inference import compare
 
         row = compare(self.fit("m3_ri"), self.fit("m3")).table.iloc[-1]
-        return float(min(row["p"], row["p_boundary"])) >= 0.05
+        return float(min(row["p"], row["p_boundary"])) >= self.lesson.alpha
 
     @cached_property
     def is_gap_shrunk(self) -> bool:

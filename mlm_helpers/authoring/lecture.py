@@ -10,7 +10,8 @@ The template is a row of cells. A line ``%% text slide`` starts one:
 * ``slide`` / ``subslide`` / ``fragment`` / ``skip`` / ``-`` (goes on): its place in the slide show;
 * ``hide``: on the slide, the output without the code; ``explorer``: on the slide, the still picture
   alone;
-* ``if=two`` and the like: only for lessons of which that is true (see ``Context.flags``).
+* ``if=two`` and the like: only for lessons of which that is true (see ``Context.flags``);
+* ``needs=5``: only where slide 5 of the template is in the lecture (see ``deck``).
 """
 
 from __future__ import annotations
@@ -18,17 +19,20 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from mlm_helpers.authoring.claims import Claims
+from mlm_helpers.authoring.deck import Slide, arrange, renumber
+from mlm_helpers.authoring.template import TEMPLATES, Cell, Raw, blocks, cell_of, escape
 from mlm_helpers.errors import MLMError
 from mlm_helpers.lesson.lesson import Lesson
 from mlm_helpers.lesson.roles import quoted_name
-from mlm_helpers.words.vocabulary import Code, Predictor, Vocabulary, join_words, pretty_symbol
+from mlm_helpers.text import join_words, shown
+from mlm_helpers.words.vocabulary import Code, Predictor, Vocabulary, pretty_symbol, with_article
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,13 +40,10 @@ if TYPE_CHECKING:
 
     from mlm_helpers.engine.fit import MLMFit
 
-TEMPLATES = Path(__file__).parent / "templates"
 LECTURE = "lecture06"
 R_WIDTH = 62
 NORMAL_95 = 1.959963984540054  # the intervals of the caterpillar plot
 NOTEBOOK = "lecture06_cross_level_interactions.ipynb"
-TAGS = {"hide": "hide-input", "explorer": "explorer"}
-SLIDE_TYPES = ("slide", "subslide", "fragment", "skip", "-")
 
 
 def shipped_lesson(name: str) -> Lesson:
@@ -66,21 +67,20 @@ def build_lecture(lesson: Lesson) -> NotebookNode:
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
     context = Context(lesson)
-    cells, number, within = [], 0, 0
-    template = (TEMPLATES / f"{LECTURE}.md.j2").read_text(encoding="utf-8")
-    for cell in (_cell(*block) for block in blocks(template)):
-        if not all(context.flags[name] for name in cell.conditions):
-            continue
-        if cell.slide == "slide":
-            number, within = number + 1, 0
-        within += 1
-        source = context.render(cell)
-        metadata: dict[str, Any] = {"slideshow": {"slide_type": cell.slide}}
-        if cell.tags:
-            metadata["tags"] = list(cell.tags)
-        new = new_code_cell if cell.kind == "code" else new_markdown_cell
-        cells.append(new(source, metadata=metadata, id=f"slide{number:02d}-{within:02d}"))
-    return new_notebook(cells=cells, metadata={"title": f"{lesson.title}: {lesson.topic}"})
+    cells = []
+    for number, slide in enumerate(context.slides, start=1):
+        for within, cell in enumerate(slide.cells, start=1):
+            source = context.render(cell)
+            if cell.slide == "slide":
+                source = renumber(source, number)
+            metadata: dict[str, Any] = {"slideshow": {"slide_type": cell.slide}}
+            if cell.tags:
+                metadata["tags"] = list(cell.tags)
+            new = new_code_cell if cell.kind == "code" else new_markdown_cell
+            cells.append(new(source, metadata=metadata, id=f"slide{number:02d}-{within:02d}"))
+    about = {k: getattr(lesson, k) for k in ("institution", "author", "date")}
+    title = {"title": f"{lesson.title}: {lesson.topic}"}
+    return new_notebook(cells=cells, metadata=title | {k: t for k, t in about.items() if t})
 
 
 def write_lecture(lesson: Lesson, path: Path) -> Path:
@@ -106,56 +106,6 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-# ---- the template -----------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Cell:
-    """One cell of the template, before it is filled in."""
-
-    kind: str
-    slide: str
-    tags: tuple[str, ...]
-    conditions: tuple[str, ...]
-    text: str
-    line: int
-
-
-def blocks(template: str) -> Iterator[tuple[list[str], int, str]]:
-    """The blocks of a template: the words after ``%%``, the line they stand in, and the text."""
-    head: tuple[list[str], int] | None = None
-    body: list[str] = []
-    for number, line in enumerate([*template.splitlines(), "%% end"], start=1):
-        if not line.startswith("%% "):
-            body.append(line)
-            continue
-        if head is not None:
-            yield *head, "\n".join(body).strip("\n")
-        head, body = (line.split()[1:], number), []
-
-
-def _cell(words: list[str], line: int, text: str) -> Cell:
-    kind, *rest = words
-    tags = [name for word, name in TAGS.items() if word in rest]
-    conditions = tuple(w.removeprefix("if=") for w in rest if w.startswith("if="))
-    slide = next((w for w in rest if w in SLIDE_TYPES), "-")
-    if kind == "notes":
-        tags, slide = ["instructor"], "notes"
-    return Cell(kind, slide, tuple(tags), conditions, text, line)
-
-
-class Raw(str):
-    """Text that goes into a cell as it is: code, LaTeX, Markdown made here."""
-
-
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|$~#])")
-
-
-def escape(value: object) -> str:
-    """A word of the vocabulary for Markdown; what is already Markdown or a number stays."""
-    if isinstance(value, str) and not isinstance(value, Raw):
-        return _MARKDOWN.sub(r"\\\1", value)
-    return str(value)
-
-
 # ---- what the template can say ------------------------------------------------------------------
 class Context:
     """The names that the template uses, for one lesson. Fits are made when first asked for."""
@@ -166,12 +116,9 @@ class Context:
         self.v = self.m3_words
         self.x = self.v.predictor(lesson.predictor)
         self.w = self.v.predictor(lesson.moderator)
-        self.m = self.v.predictor(lesson.second)
-        if not self.w.codes:
-            raise MLMError(
-                f"The moderator {self.w.column!r} has no codes: Model 2 compares kinds of "
-                f"{self.v.group.many}, so name them under [predictors.{self.w.column}.codes]."
-            )
+        # None where the lecture ends with Model 2
+        self.m: Any = self.v.predictor(lesson.second) if lesson.second else None
+        self.kinds = self.v.predictor(lesson.by)
         self.two = len(self.w.codes) == 2
 
     # -- the models
@@ -189,22 +136,53 @@ class Context:
         """The vocabulary, complete with what the data show."""
         from mlm_helpers.words.vocabulary import words_for
 
-        return words_for(self.fit("m3"), self.lesson.vocabulary)[1]
+        return words_for(self.fit(self.lesson.last), self.lesson.vocabulary)[1]
 
     @property
     def flags(self) -> dict[str, bool]:
         """What a cell may depend on."""
-        contextual = self.m.mean_of is not None and self.m.mean_of == self.x.base
+        m = self.m
+        contextual = m is not None and m.mean_of is not None and m.mean_of == self.x.base
         return {
             "two": self.two,
-            "several": not self.two,
+            "kinds": bool(self.w.codes),
+            "amount": not self.w.codes,
+            "several": len(self.w.codes) > 2,
+            "second": m is not None,
+            "alone": m is None,
             "contextual": contextual,
-            "apart": not contextual,
+            "apart": m is not None and not contextual,
+            "more": bool(self.lesson.controls or self.lesson.beside),
+            "start": self.lesson.starts_at == "intercepts",
         }
 
+    # -- slides
+    @cached_property
+    def _deck(self) -> tuple[list[Slide], dict[int, int]]:
+        template = (TEMPLATES / f"{LECTURE}.md.j2").read_text(encoding="utf-8")
+        return arrange([cell_of(*b) for b in blocks(template)], self.flags, self.lesson.slides)
+
+    @property
+    def slides(self) -> list[Slide]:
+        """The slides of the lecture, in order."""
+        return self._deck[0]
+
+    def slide(self, number: int) -> int:
+        """The number that a slide of the template has in this lecture; 0 where it is left out."""
+        return self._deck[1].get(number, 0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all slides are there, each in its place."""
+        return all(number == shown for number, shown in self._deck[1].items())
+
     # -- filling in
+    escape = staticmethod(escape)
+
     def render(self, cell: Cell) -> str:
         """The cell's text, filled in. In text, not in code, words are escaped for Markdown."""
+        if cell.verbatim:
+            return cell.text
         environment = self._code if cell.kind == "code" else self._text
         try:
             return environment.from_string(cell.text).render(self.names).strip()
@@ -233,7 +211,7 @@ class Context:
     @cached_property
     def names(self) -> dict[str, Any]:
         """Everything that the template may use."""
-        fits = {name: self.fit(name) for name in ("m1", "m2", "m3")}
+        fits = {name: self.fit(name) for name in ("m1", "m2", self.lesson.last)}
         return {
             **fits,
             **self._words(),
@@ -244,11 +222,15 @@ class Context:
         }
 
     def _words(self) -> dict[str, Any]:
-        lesson, v, w = self.lesson, self.v, self.w
-        low, high = (w.codes[0], w.codes[-1])
+        lesson, v, w, kinds = self.lesson, self.v, self.w, self.kinds
+        low, high = (kinds.codes[0], kinds.codes[-1])
         vocabulary = f", vocabulary={lesson.words}" if lesson.words else ""
         labels = f", labels={lesson.words}" if lesson.words else ""
         return {
+            "institution": lesson.institution,
+            "author": lesson.author,
+            "date": lesson.date,
+            "by_line": " · ".join(t for t in (lesson.author, lesson.date) if t),
             "course": lesson.course,
             "lecture": lesson.title,
             "topic": lesson.topic,
@@ -264,17 +246,34 @@ class Context:
             "x": self.x,
             "w": SimpleNamespace(**{**vars(w), "low": low, "high": high}),
             "m": self.m,
-            "two": self.two,
             "slope": self.x.slope or f"slope of {self.x.label}",
             "columns": self._columns(),
             "g": v.group_column,
             "w_counts": self._counts(),
             "w_coding": Raw(self._coding()),
-            "at_high": Raw(f'{{"{w.column}": {self._value(high)}}}'),
+            **self.flags,
+            "slide": lambda number: Raw(self.slide(number)),
+            "whole": self.is_whole,
+            "by": kinds,
+            "at_name": "high" if w.codes else "average",
+            "w_zero": "" if w.codes else self._zero(w),
+            "predictors": join_words([p.label for p in (w, self.m) if p]),
+            "last_name": "Model 3" if self.m else "Model 2",
+            "lm": lesson.last,
+            "level": lesson.alpha,
+            "alpha": f"{lesson.alpha:g}".removeprefix("0"),
+            "varies": bool(lesson.beside) and lesson.beside_varies,
+            "more_are": "are" if len(lesson.controls) + bool(lesson.beside) > 1 else "is",
+            "at_high": Raw(f'{{"{w.column}": {self._value(high) if w.codes else 0}}}'),
             "who": Raw(self._who(low)),
-            "others": join_words([self._who(c) for c in w.codes[1:]]),
-            "m_zero": self._zero(),
-            "m_centering": Raw(self._centering()),
+            "others": self._others(),
+            "more": self._more(),
+            "last": self.fit(lesson.last),
+            **(
+                {"m_zero": self._zero(self.m), "m_centering": Raw(self._centering())}
+                if self.m
+                else {}
+            ),
             "note": {n: Raw(t) for n, t in lesson.notes.items()},
         }
 
@@ -288,7 +287,7 @@ class Context:
                 for k, c in (
                     ("x", self.x.column),
                     ("w", self.w.column),
-                    ("m", self.m.column),
+                    ("m", self.m.column if self.m else ""),
                     ("g", self.v.group_column),
                 )
             },
@@ -310,10 +309,14 @@ class Context:
         return tuple(out)
 
     def _symbols(self) -> dict[str, Any]:
-        w, m = self.w.column, self.m.column
+        w = self.w.column
+        out = {"w0": self._of("m2", 0, w), "w1": self._of("m2", 1, w)}
+        out["w1_last"] = self._of(self.lesson.last, 1, w)
+        if self.m is None:
+            return out
+        m = self.m.column
         return {
-            "w0": self._of("m2", 0, w),
-            "w1": self._of("m2", 1, w),
+            **out,
             "w0_3": self._of("m3", 0, w),
             "w1_3": self._of("m3", 1, w),
             "m0": self._of("m3", 0, m),
@@ -324,12 +327,12 @@ class Context:
     # -- numbers
     def _numbers(self) -> dict[str, Any]:
         from mlm_helpers.engine.inference import compare
-        from mlm_helpers.interpret.probing import contextual_effect
+        from mlm_helpers.interpret.contextual import contextual_effect
         from mlm_helpers.interpret.residuals import eb_by, reliabilities
         from mlm_helpers.interpret.variance import variance_explained
 
-        m1, m2, m3 = (self.fit(k) for k in ("m1", "m2", "m3"))
-        means = eb_by(m1, self.w.column, self.lesson.data)["mean"].unstack()
+        m1, m2, m3 = (self.fit(k) for k in ("m1", "m2", self.lesson.last))
+        means = eb_by(m1, self.kinds.column, self.lesson.data)["mean"].unstack()
         gaps = (means.iloc[:, -1] - means.iloc[:, 0]).to_list()
         reliable = reliabilities(m1).mean()
         out = {
@@ -346,7 +349,7 @@ class Context:
             "ve2": variance_explained(m1, m2)["explained"],
             "ve3": variance_explained(m1, m3)["explained"],
             "cmp1": compare(self.fit("m1_ri"), m1).table.iloc[1],
-            "cmp3": compare(self.fit("m3_ri"), m3).table.iloc[1],
+            "cmp3": compare(self.fit(f"{self.lesson.last}_ri"), m3).table.iloc[1],
         }
         if self.flags["contextual"]:
             both = contextual_effect(self.fit("both"), self.x.column, self.m.column)["estimate"]
@@ -373,10 +376,10 @@ class Context:
             "n": lambda value, decimals=2: Raw(number(float(value), decimals)),
             "p": lambda value: Raw(_together(p_value(float(value)))),
             "est": self.estimate,
-            "sig": lambda fit, s: self.row(fit, s)["p"] < 0.05,
+            "sig": lambda fit, s: self.row(fit, s)["p"] < self.lesson.alpha,
             "pval": lambda fit, s: float(self.row(fit, s)["p"]),
             # a share below 0 is a variance that came out larger, so that nothing is explained
-            "share": lambda x: Raw(f"{number(100 * float(x), 1)}%" if x > 0 else "none"),
+            "share": lambda x: Raw(Claims.share(float(x))),
             "tex": lambda s: Raw(tex(s)),
             "tex_list": lambda symbols: Raw(join_words([f"${tex(s)}$" for s in symbols])),
             # for headings: a table of contents does not set LaTeX
@@ -384,8 +387,7 @@ class Context:
             "quoted": lambda symbols: Raw(", ".join(f'"{s}"' for s in symbols)),
             "raw": Raw,
             "lrt": self.likelihood_ratio,
-            "became": self.became,
-            "lost": lambda part, whole: Raw(f"{100 * (1 - part / whole):.0f}%"),
+            "claim": _Ready(Claims(self)),
             "symbols": self.equation_symbols,
             "lit": self.equation_symbols,
         }
@@ -418,37 +420,24 @@ class Context:
             f"{_together(p_value(row['p_boundary']))} if the boundary is taken into account."
         )
 
-    def became(self, before: float, after: float) -> str:
-        """What became of a difference of Model 2 when the second moderator came in."""
-        alike = f"between {self.v.group.many} alike in {self.m.label}"
-        share = after / before
-        if share < 0:
-            return f"{capital(alike)}, it is turned round."
-        if share < 0.25:
-            return f"{capital(alike)}, nearly nothing of it is left."
-        if share < 0.75:
-            return f"{capital(alike)}, a good part of it is gone."
-        if share < 0.9:
-            return f"{capital(alike)}, a small part of it is gone."
-        if share <= 1.1:
-            return f"It hardly changed: {self.m.label} does not account for it."
-        return f"It is larger {alike}."
-
     def _columns(self) -> list[SimpleNamespace]:
-        v, x, m = self.v, self.x, self.m
+        v, lesson = self.v, self.lesson
         student, school = f"1 ({v.unit.one})", f"2 ({v.group.one})"
-        within = f", from the {v.group.one}'s mean" if x.centered == "group" else ""
-        grand = ", from its grand mean" if m.centered == "grand" else ""
         rows = [
             (v.group_column, f"the {v.group.one}", school),
             (v.outcome.column, v.outcome.label, student),
-            (x.of, x.label, student),
-            (x.column, x.label + within, student),
-            (self.w.column, f"{self.w.label} ({self._codes()})", school),
-            (m.of, m.label, school),
-            (m.column, m.label + grand, school),
         ]
-        there = [row for row in rows if row[0] in self.lesson.data]
+        others = [c for c in (lesson.second, lesson.beside, *lesson.controls) if c]
+        for column in (lesson.predictor, lesson.moderator, *others):
+            p = v.predictor(column)
+            where = student if p.level == 1 else school
+            from_mean = {
+                "group": f", from the {v.group.one}'s mean",
+                "grand": ", from its grand mean",
+            }.get(p.centered, "")
+            codes = f" ({self._codes()})" if p is self.w and p.codes else ""
+            rows += [(str(p.of), p.label, where), (column, p.label + from_mean + codes, where)]
+        there = [row for row in rows if row[0] in lesson.data]
         return [SimpleNamespace(column=c, what=what, where=where) for c, what, where in there]
 
     def _codes(self) -> str:
@@ -457,12 +446,17 @@ class Context:
         return ", ".join(f"{c.value} {c.name}" for c in self.w.codes)
 
     def _counts(self) -> str:
+        if not self.w.codes:
+            values = self.lesson.data[self.w.base]
+            return f"{self.w.label} from {shown(values.min())} to {shown(values.max())}"
         kinds = self.lesson.data.groupby(self.v.group_column, observed=True)[self.w.column].first()
         counted = [(int((kinds.map(self.w.code) == c).sum()), c.many) for c in self.w.codes]
         return join_words([f"{n} {many}" for n, many in counted])
 
     def _coding(self) -> str:
         w = self.w
+        if not w.codes:
+            return f"`{w.column}` is a number; 0 stands for {escape(self._zero(w))}."
         if self.two and all(c.number is not None for c in w.codes):
             parts = [f"{c.value} for {escape(c.many)}" for c in sorted(w.codes, key=_code_number)]
             return f"`{w.column}` is {join_words(parts)}."
@@ -479,26 +473,54 @@ class Context:
     def _reference(self) -> Code:
         return self.w.codes[0]
 
-    def _zero(self) -> str:
-        """Where the second moderator is 0."""
+    def _zero(self, p: Predictor) -> str:
+        """Where a level-2 number is 0."""
         from mlm_helpers.words.wording import Reader
 
-        reader = Reader(self.fit("m3").structure, self.v)
-        return str(reader.zero(reader.parts(self.m.column)[0])[1])
+        reader = Reader(self.fit(self.lesson.last).structure, self.v)
+        return str(reader.zero(reader.parts(p.column)[0])[1])
 
     def _who(self, code: Code) -> str:
-        return f"{code.one} with {self._zero()}"
+        """A group at which Model 3's other parameters hold."""
+        numbers = [p for p in (None if self.w.codes else self.w, self.m) if p is not None]
+        one = code.one if self.w.codes else with_article(self.v.group.one)
+        zeros = join_words([self._zero(p) for p in numbers])
+        return f"{one} with {zeros}" if numbers else one
+
+    def _others(self) -> str:
+        """The groups beside that one."""
+        if self.w.codes:
+            return join_words([self._who(c) for c in self.w.codes[1:]])
+        return f"one whose {self.w.label} is one {self.w.unit} higher"
+
+    def _more(self) -> str:
+        """The predictors beside those that the lecture is about."""
+        others = [c for c in (self.lesson.beside, *self.lesson.controls) if c]
+        return join_words([self.v.predictor(c).label for c in others])
 
     def _centering(self) -> str:
         g, m = self.v.group, self.m
         if m.centered != "grand":
-            return f"Every other parameter now holds for {g.many} with {escape(self._zero())}."
+            return f"Every other parameter now holds for {g.many} with {escape(self._zero(m))}."
         return (
             f"{capital(escape(m.label))} is centered on its grand mean, the mean over all "
-            f"{self.v.unit.many} (each {g.one} counts as often as it has {self.v.unit.many}), not "
-            f"over {g.many}. So 0 stands for {escape(self._zero())}, and that is where every other "
-            "parameter holds."
+            f"{self.v.unit.many} (each {g.one} counts as often as it has {self.v.unit.many}), "
+            f"not over {g.many}. So 0 stands for {escape(self._zero(m))}, and that is where every "
+            "other parameter holds."
         )
+
+
+class _Ready:
+    """Claims whose sentences are Markdown already: they escape the words that they use."""
+
+    def __init__(self, claims: Claims):
+        self._claims = claims
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._claims, name)
+        if callable(found):
+            return lambda *arguments: Raw(found(*arguments))
+        return tuple(Raw(part) for part in found)
 
 
 def _greek(symbol: str) -> str:

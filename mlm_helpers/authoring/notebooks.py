@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         resources=resources,
         record_timing=False,
         store_widget_state=False,
-    ).execute()
+    ).execute(stderr=subprocess.DEVNULL)  # the kernel's own warnings are no news to anybody
 
 
 def run_notebook(notebook: NotebookNode, folder: Path) -> NotebookNode:

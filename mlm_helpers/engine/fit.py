@@ -12,12 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlm_helpers.engine import joint, robust
-from mlm_helpers.engine.formula import (
-    Design,
-    build_design,
-    gram_check,
-    parse_formula,
-)
+from mlm_helpers.engine.design import Design, build_design, new_columns
+from mlm_helpers.engine.formula import parse_formula
+from mlm_helpers.engine.identified import gram_check
 from mlm_helpers.engine.likelihood import (
     Deviance,
     Optimum,
@@ -27,6 +24,7 @@ from mlm_helpers.engine.likelihood import (
     starting_theta,
 )
 from mlm_helpers.engine.moments import Basis, Moments, choose_basis, cross_products
+from mlm_helpers.engine.predict import predicted_intervals
 from mlm_helpers.engine.structure import INTERCEPT, Structure
 from mlm_helpers.errors import MLMError
 
@@ -668,25 +666,48 @@ class MLMFit:
 
         return to_statsmodels(self)
 
-    def predict(self, newdata: pd.DataFrame | None = None, random: bool = True) -> pd.Series:
-        """Predicted outcomes for rows of ``newdata`` (default: the rows used).
+    def predict(
+        self,
+        newdata: pd.DataFrame | None = None,
+        random: bool = True,
+        interval: Literal["confidence", "prediction"] | None = None,
+        level: float = 0.95,
+    ) -> Any:
+        """Predicted outcomes for rows of ``newdata`` (default: the rows used), as a Series.
 
         ``random=True`` adds the EB residuals of the row's group; a group that was not in the data
         gets the average, 0. ``random=False`` uses the fixed part alone.
-        """
-        from mlm_helpers.engine.formula import new_columns
 
+        With ``interval`` a DataFrame is returned: ``predicted std_error df lower upper``.
+        ``"confidence"`` is for the expected outcome: in the row's group, which may be a new one, or
+        with ``random=False`` over all groups. ``"prediction"`` is for the outcome of one more
+        student there; with ``random=False``, of a student in a group not yet seen. The errors of
+        γ̂ and û are taken together (see :mod:`mlm_helpers.engine.predict`); that of the estimated
+        variances by Satterthwaite df, except in known groups.
+
+        Raises
+        ------
+        MLMError
+            When a column is missing, or ``interval`` is neither of the two.
+        """
+        if interval not in (None, "confidence", "prediction"):
+            raise MLMError(f"interval must be 'confidence' or 'prediction'; got {interval!r}.")
         if newdata is None:
-            if random:
-                return self.fitted.rename("predicted")
-            values = self.design.x @ self.gamma
-            return pd.Series(values, index=self.design.data.index, name="predicted")
-        x, z, codes = new_columns(self.design, newdata, random)
+            x, z, codes, index = self.design.x, self.design.z, self.design.codes, self.data.index
+        else:
+            index, group = newdata.index, self.structure.group
+            if interval == "prediction" and not random and group not in newdata:
+                newdata = newdata.assign(**{group: self.design.labels[0]})  # it has no say
+            with_group = random or interval == "prediction"
+            x, z, codes = new_columns(self.design, newdata, with_group)
+        if interval is not None:
+            table = predicted_intervals(self, x, z, codes, random, interval, level)
+            return table.set_index(index)
         values = x @ self.gamma
         if random:
             u = np.vstack([self._eb[0], np.zeros(z.shape[1])])
             values = values + np.einsum("ij,ij->i", z, u[codes])
-        return pd.Series(values, index=newdata.index, name="predicted")
+        return pd.Series(values, index=index, name="predicted")
 
     def summary(self, correlation: bool = False) -> str:
         """The text of lmerTest's summary; ``correlation=True`` adds the correlations of γ̂."""

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mlm_helpers.engine.likelihood import group_solutions
-from mlm_helpers.engine.structure import split_product
 from mlm_helpers.errors import MLMError
 
 if TYPE_CHECKING:
@@ -39,29 +38,46 @@ def satterthwaite(fit: MLMFit, weights: Array) -> Array:
     -------
     (k,) degrees of freedom
     """
-    point, dof = fit.optimum.point, fit.sigma_dof
-    k = len(point.gradient)
-    rss = point.rss
-    s2 = rss / dof
-    s = math.sqrt(s2)
-    hessian = np.empty((k + 1, k + 1))
-    hessian[:k, :k] = point.log_2 + point.rss_2 / s2
-    hessian[:k, k] = hessian[k, :k] = -2 * point.rss_1 / (s2 * s)
-    hessian[k, k] = 4 * dof / s2
+    return satterthwaite_df(fit, *fixed_variance(fit, weights))
+
+
+def fixed_variance(fit: MLMFit, weights: Array) -> tuple[Array, Array]:
+    """l'Cov(γ̂)l (k,) of each combination, and its gradient in (θ, σ) (k, number of θ + 1)."""
+    point = fit.optimum.point
+    s2 = point.rss / fit.sigma_dof
     scaled = weights @ fit.to_user / fit.moments.basis.y_scale
     turned = scaled @ point.sxx_inverse
-    variance = s2 * np.einsum("ij,ij->i", turned, scaled)
-    gradient = np.empty((len(weights), k + 1))
-    gradient[:, :k] = -s2 * np.einsum("ia,kab,ib->ik", turned, point.sxx_1, turned)
-    gradient[:, k] = 2 * variance / s
+    # in the outcome's units, like σ
+    unit2 = fit.moments.basis.y_scale**2
+    variance = unit2 * s2 * np.einsum("ij,ij->i", turned, scaled)
+    gradient = np.empty((len(weights), len(point.gradient) + 1))
+    gradient[:, :-1] = -unit2 * s2 * np.einsum("ia,kab,ib->ik", turned, point.sxx_1, turned)
+    gradient[:, -1] = 2 * variance / fit.sigma
+    return variance, gradient
+
+
+def satterthwaite_df(fit: MLMFit, variance: Array, gradient: Array) -> Array:
+    """2 v² / Var(v̂) of variances v (k,) with these gradients in (θ, σ) (k, number of θ + 1)."""
+    spread = np.einsum("ia,ab,ib->i", gradient, parameter_covariance(fit), gradient)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 2 * variance**2 / spread
+
+
+def parameter_covariance(fit: MLMFit) -> Array:
+    """Covariance 2 H⁻¹ of (θ̂, σ̂), H the Hessian of the deviance; θ is that of the fitted basis."""
+    point, dof = fit.optimum.point, fit.sigma_dof
+    k = len(point.gradient)
+    s2 = point.rss / dof
+    hessian = np.empty((k + 1, k + 1))
+    hessian[:k, :k] = point.log_2 + point.rss_2 / s2
+    hessian[:k, k] = hessian[k, :k] = -2 * point.rss_1 / (s2 * fit.sigma)
+    hessian[k, k] = 4 * dof / fit.sigma2
     # free the Hessian of units before its eigenvalues are judged
     unit = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-12 * np.abs(hessian).max()))
     values, vectors = np.linalg.eigh(hessian * np.outer(unit, unit))
     kept = values > 1e-8
-    along = (gradient * unit) @ vectors[:, kept]
-    spread = 2 * (along**2 / values[kept]).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return 2 * variance**2 / spread
+    along = unit[:, None] * vectors[:, kept]
+    return 2 * (along / values[kept]) @ along.T
 
 
 def t_table(fit: MLMFit, weights: Array, index: list) -> pd.DataFrame:
@@ -310,7 +326,7 @@ def compare(*fits: MLMFit, refit: bool = True, names: Iterable[str] | None = Non
 
 
 def _fixed_part(fit: MLMFit) -> frozenset[frozenset[str]]:
-    return frozenset(frozenset(split_product(c)) for c in fit.design.columns)
+    return frozenset(frozenset(f.text for f in fit.design.parts[c]) for c in fit.design.columns)
 
 
 def _same_rows(fits: tuple[MLMFit, ...], labels: list[str]) -> None:

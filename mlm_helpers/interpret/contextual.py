@@ -20,6 +20,7 @@ import pandas as pd
 
 from mlm_helpers.engine.inference import check_level
 from mlm_helpers.errors import MLMError
+from mlm_helpers.interpret.latent import latent_table
 from mlm_helpers.interpret.scenes import Df, Probe, Scene, t_table
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def contextual_effect(
     level: float = 0.95,
     df: Df = "satterthwaite",
     by: str | Sequence[str] | None = None,
+    latent: bool = False,
 ) -> pd.DataFrame:
     """Within-group slope, between-group slope and the contextual effect.
 
@@ -52,6 +54,9 @@ def contextual_effect(
         students at the mean of their group.
     by : moderators for each value of which the effects are given. Default: those with categories or
         two values, such as the sector; ``by=()`` holds them at their reference.
+    latent : correct for the error of the observed means where the students are a sample of their
+        group (see :mod:`mlm_helpers.interpret.latent`). ``mean`` must be the mean of the rows that
+        were fitted, up to a constant.
 
     Returns
     -------
@@ -84,8 +89,19 @@ def contextual_effect(
     scene = probe.scene(chosen, given, [v for v in relevant if v != predictor])
     if predictor in scene.shown and predictor not in given:
         scene.shown.remove(predictor)
-    table = t_table(fit, _weights(probe, scene, predictor, mean, given), level, df)
-    return _laid_out(scene, table, probe, predictor, mean, given)
+    weights, more = _weights(probe, scene, predictor, mean, given), []
+    if latent:
+        shift = 0.0 if _is_centered(probe, predictor) else distance_of_means(fit, predictor, mean)
+        table, reliable = latent_table(probe, predictor, mean, weights, level, df, shift)
+        more.append(
+            f"Corrected for the error of the observed means, whose reliability is {reliable:.2f} "
+            "on average."
+        )
+    else:
+        table = t_table(fit, weights, level, df)
+    return _laid_out(
+        scene, table, (predictor, mean), [*_notes(probe, predictor, mean, given), *more]
+    )
 
 
 def _check_levels(probe: Probe, predictor: str, mean: str) -> None:
@@ -103,7 +119,7 @@ def _weights(
 ) -> np.ndarray:
     """Weights of within, between and contextual for each row of the scene, in this order."""
     frame = scene.frame
-    centered = probe.structure.variables[predictor].centered == "group"
+    centered = _is_centered(probe, predictor)
     if centered:
         average = pd.Series(0.0, index=frame.index)
     else:
@@ -119,6 +135,10 @@ def _weights(
     return np.stack(three, axis=1).reshape(-1, within.shape[1])
 
 
+def _is_centered(probe: Probe, predictor: str) -> bool:
+    return probe.structure.variables[predictor].centered == "group"
+
+
 def distance_of_means(fit: MLMFit, predictor: str, mean: str) -> float:
     """How far the groups' means of the predictor lie from the column of means, which may be
     centered."""
@@ -129,23 +149,22 @@ def distance_of_means(fit: MLMFit, predictor: str, mean: str) -> float:
 
 
 def _laid_out(
-    scene: Scene, table: pd.DataFrame, probe: Probe, predictor: str, mean: str, given: Mapping
+    scene: Scene, table: pd.DataFrame, names: tuple[str, str], notes: list[str]
 ) -> pd.DataFrame:
     rows = np.repeat(np.arange(len(scene.frame)), len(EFFECTS))
+    effects = EFFECTS * len(scene.frame)
     several = Scene(
         scene.frame.iloc[rows].reset_index(drop=True),
         scene.shown,
-        [f"{e}, {scene.labels[k]}" for e, k in zip(EFFECTS * len(scene.frame), rows, strict=True)],
+        [f"{effect}, {scene.labels[k]}" for effect, k in zip(effects, rows, strict=True)],
         scene.attrs,
     )
     out = several.table(table)
     if len(scene.frame) == 1:
         out = out.drop(columns="label")
-    out.index = pd.Index(EFFECTS * len(scene.frame), name="effect")
-    out.attrs |= {"predictor": predictor, "mean": mean}
-    out.attrs["note"] = " ".join(
-        [out.attrs["note"], *_notes(probe, predictor, mean, given)]
-    ).strip()
+    out.index = pd.Index(effects, name="effect")
+    out.attrs |= dict(zip(("predictor", "mean"), names, strict=True))
+    out.attrs["note"] = " ".join([out.attrs["note"], *notes]).strip()
     return out
 
 

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlm_helpers.engine.formula import factor_variables, new_columns
+from mlm_helpers.engine.design import new_columns
 from mlm_helpers.engine.inference import p_of_t, t_interval
+from mlm_helpers.engine.names import variables_of
 from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.text import shown
 
@@ -30,19 +31,37 @@ Df = Literal["satterthwaite", "z"]
 
 # Columns that tables of estimates have; a variable of such a name gets another column.
 _ESTIMATES = ("estimate", "std_error", "df", "t", "p", "lower", "upper")
-_TAKEN = frozenset((*_ESTIMATES, "label", "slope", "significant", "predicted", "effect", "pair"))
+_TAKEN = frozenset((*_ESTIMATES, "label", "slope", "significant", "predicted", "effect"))
 
 
 def t_table(fit: MLMFit, weights: Array, level: float, df: Df) -> pd.DataFrame:
     """Estimates of linear combinations, ``estimate std_error df t p lower upper``."""
-    out = fit.contrast(weights).reset_index(drop=True)
-    if df == "z":
-        out["df"] = np.inf
-        out["p"] = p_of_t(out["t"].to_numpy(), out["df"].to_numpy())
-    elif df != "satterthwaite":
+    rows = fit.contrast(weights)
+    estimate, se, freedom = (rows[c].to_numpy() for c in ("estimate", "std_error", "df"))
+    return t_of_estimates(estimate, se, freedom, level, df)
+
+
+def t_of_estimates(
+    estimate: Array, se: Array, freedom: Array, level: float, df: Df
+) -> pd.DataFrame:
+    """Estimates with their tests and intervals; ``df="z"`` takes the normal distribution."""
+    if df not in ("satterthwaite", "z"):
         raise MLMError(f"df must be 'satterthwaite' or 'z'; got {df!r}.")
-    out["lower"], out["upper"] = t_interval(out["estimate"], out["std_error"], out["df"], level)
-    return out
+    freedom = np.full(len(estimate), np.inf) if df == "z" else freedom
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = estimate / se
+    lower, upper = t_interval(estimate, se, freedom, level)
+    return pd.DataFrame(
+        {
+            "estimate": estimate,
+            "std_error": se,
+            "df": freedom,
+            "t": t,
+            "p": p_of_t(t, freedom),
+            "lower": lower,
+            "upper": upper,
+        }
+    )
 
 
 def listed(given: Any) -> list[Any]:
@@ -97,7 +116,7 @@ class Probe:
         for term, columns in spec.term_slices.items():
             used = set()
             for factor in term.factors:
-                names = _names_of(factor)
+                names = set(variables_of(factor))
                 used |= names
                 if factor.expr.startswith("C("):
                     self._coded |= names
@@ -107,6 +126,10 @@ class Probe:
         self.variables = [v for v in self.structure.variables if v in every]
 
     # -- what the variables are
+    def variables_of(self, column: str) -> set[str]:
+        """The variables in a column of the model matrix."""
+        return self._variables_of[column]
+
     def level(self, name: str) -> int:
         """1 or 2."""
         return self.structure.variables[name].level
@@ -347,13 +370,6 @@ class Probe:
                 keep &= (self.data[name] == scene.frame[name].iloc[row]).to_numpy()
         values = self.data[predictor].astype(float)[keep if keep.any() else slice(None)]
         return np.linspace(float(values.min()), float(values.max()), points)
-
-
-def _names_of(factor: Any) -> set[str]:
-    """The variables of one factor of a term; a name in backticks is one, whatever is in it."""
-    if factor.eval_method is not None and factor.eval_method.value == "lookup":
-        return {factor.expr}
-    return set(factor_variables(factor.expr))
 
 
 def _label(name: str, value: Any, what: str, width: float) -> str:

@@ -15,6 +15,38 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class OwnSlides:
+    """Slides of an instructor's own: the file's name, its text, and the slide they follow."""
+
+    file: str
+    text: str
+    after: int
+
+
+@dataclass(frozen=True)
+class Slides:
+    """What becomes of the lecture's slides: those left out, those that take each other's places,
+    and those of an instructor's own."""
+
+    leave_out: tuple[int, ...] = ()
+    order: tuple[int, ...] = ()
+    own: tuple[OwnSlides, ...] = ()
+
+
+@dataclass(frozen=True)
+class OwnQuestion:
+    """A question of an instructor's own: ``key`` and the first of each pair in ``wrong`` are
+    expressions on the fits; the second is the reply."""
+
+    id: str
+    task: str
+    key: str
+    decimals: int = 2
+    hints: tuple[str, ...] = ()
+    wrong: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Lesson:
     """The data of a lecture and the parts that their columns play.
 
@@ -25,16 +57,24 @@ class Lesson:
     vocabulary : the words for its columns.
     loading : lines of code that make ``name`` in the notebook, after ``import mlm_helpers as mlm``.
     predictor : the level-1 predictor, centered within groups (``famsesc``).
-    moderator : the level-2 predictor with codes or categories that Model 2 adds (``sector``).
-    second : the continuous level-2 predictor that Model 3 adds (``schsesgdm``).
+    moderator : the level-2 predictor that Model 2 adds: coded, categorical or continuous
+        (``sector``).
+    second : the continuous level-2 predictor that Model 3 adds (``schsesgdm``); None ends the
+        lecture with Model 2.
     about : a sentence or two on where the data come from.
     words : the notebook's name for the vocabulary, ``""`` when the package ships it.
-    course, title, topic : for the first slide.
+    institution, course, title, topic, author, date : for the first slide.
     next_step : Markdown for the last slide, where students go from here.
     notes : further sentences for the instructor, by slide number.
     left_out : rows of the file without a value in a column that is used.
     renamed : columns of the file and the names that stand for them.
     compare : the two kinds of the exercises, where the moderator has more than two.
+    controls, beside, beside_varies : see :class:`Roles`.
+    alpha : the level of the tests.
+    half : the column that splits the groups at the median of a moderator that is a number, for
+        pictures and exercises.
+    starts_at : ``"intercepts"`` where the lecture begins with a random intercept alone.
+    balanced : the predictor has the same mean in all groups, so that this mean adds nothing.
     is_pair : these are the data of the exercises, cut down to two kinds.
     """
 
@@ -44,24 +84,50 @@ class Lesson:
     loading: str
     predictor: str
     moderator: str
-    second: str
+    second: str | None
     about: str
     words: str = ""
+    institution: str = ""
     course: str = "Multilevel analysis"
     title: str = "Lecture 6"
     topic: str = "Cross-Level Interactions"
+    author: str = ""
+    date: str = ""
     next_step: str = ""
     notes: dict[int, str] = field(default_factory=dict)
     left_out: int = 0
     renamed: tuple[tuple[str, str], ...] = ()
     compare: tuple[str, str] | None = None
+    controls: tuple[str, ...] = ()
+    beside: str | None = None
+    beside_varies: bool = True
+    alpha: float = 0.05
+    half: str | None = None
+    starts_at: str = "slopes"
+    slides: Slides = field(default_factory=Slides)
+    questions: tuple[OwnQuestion, ...] = ()
+    balanced: bool = False
     is_pair: bool = False
 
     @property
     def roles(self) -> Roles:
         """Which column plays which part."""
         v = self.vocabulary
-        return Roles(v.outcome.column, v.group_column, self.predictor, self.moderator, self.second)
+        return Roles(
+            v.outcome.column,
+            v.group_column,
+            self.predictor,
+            self.moderator,
+            self.second,
+            self.controls,
+            self.beside,
+            self.beside_varies,
+        )
+
+    @property
+    def last(self) -> str:
+        """The lecture's last model: ``"m3"``, or ``"m2"`` without a second moderator."""
+        return "m2" if self.second is None else "m3"
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -78,15 +144,20 @@ class Lesson:
     def _fits(self) -> dict[str, MLMFit]:
         return {}
 
+    @property
+    def by(self) -> str:
+        """The column with kinds of groups: the moderator, or the halves of one that is a number."""
+        return self.half or self.moderator
+
     def pair(self) -> Lesson:
         """The lesson of the exercises: the same where the moderator has two kinds; else with the
         groups of two kinds only, coded 0 and 1: those of ``compare``, or the reference and the
-        largest other kind."""
+        largest other kind, or the two halves of a moderator that is a number."""
         codes = self.vocabulary.predictor(self.moderator).codes
         return self if len(codes) == 2 else self._of_two_kinds()
 
     def _of_two_kinds(self) -> Lesson:
-        w = self.vocabulary.predictor(self.moderator)
+        w = self.vocabulary.predictor(self.by)
         kinds = self.data[w.column].astype(str)
         groups = self.data[self.vocabulary.group_column]
         if self.compare is not None:
@@ -97,10 +168,18 @@ class Lesson:
         keep = kinds.isin([low.value, high.value])
         data = self.data[keep].reset_index(drop=True)
         data[w.column] = (kinds[keep].reset_index(drop=True) == high.value).astype("int64")
-        second = self.vocabulary.predictor(self.second)
-        if second.centered == "grand":
-            data[second.column] = data[second.column] - data[second.column].mean()
+        for column in (*((self.second,) if self.second else ()), *self.controls):
+            if self.vocabulary.predictor(column).centered == "grand":
+                data[column] = data[column] - data[column].mean()
         coded = (replace(low, value="0"), replace(high, value="1"))
         predictors = {**self.vocabulary.predictors, w.column: replace(w, codes=coded)}
         words = replace(self.vocabulary, predictors=predictors)
-        return replace(self, data=data, vocabulary=words, compare=None, is_pair=True)
+        return replace(
+            self,
+            data=data,
+            vocabulary=words,
+            moderator=w.column,
+            half=None,
+            compare=None,
+            is_pair=True,
+        )

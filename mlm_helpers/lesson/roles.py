@@ -30,14 +30,21 @@ class Roles:
     outcome, group : the outcome and the column that names each row's group.
     predictor : the level-1 predictor whose slope is explained (``famsesc``).
     moderator : the level-2 predictor that Model 2 adds (``sector``).
-    second : the level-2 predictor that Model 3 adds (``schsesgdm``).
+    second : the level-2 predictor that Model 3 adds (``schsesgdm``); None: there is no Model 3.
+    controls : further predictors of either level, in every model, with a slope that is the same
+        in all groups.
+    beside : a second level-1 predictor, in every model.
+    beside_varies : whether the slope of ``beside`` varies between groups.
     """
 
     outcome: str
     group: str
     predictor: str
     moderator: str
-    second: str
+    second: str | None = None
+    controls: tuple[str, ...] = ()
+    beside: str | None = None
+    beside_varies: bool = True
 
     @cached_property
     def formulas(self) -> dict[str, str]:
@@ -45,27 +52,41 @@ class Roles:
 
         ``m0`` is the null model, ``m1`` to ``m3`` are the lecture's, ``m1_ri`` to ``m3_ri`` the
         same without the random slope, and ``both`` has predictor and second as main effects only;
-        ``m3_fixed`` and ``random`` are the two halves of Model 3.
+        ``m3_fixed`` and ``random`` (or ``random_ri``) are the two halves of Model 3.
         """
-        y, x, w, m, g = (
-            quoted_name(c)
-            for c in (self.outcome, self.predictor, self.moderator, self.second, self.group)
-        )
-        fixed = {
-            "m0": f"{y} ~ 1",
-            "m1": f"{y} ~ 1 + {x}",
-            "m2": f"{y} ~ 1 + {x} + {w} + {w} * {x}",
-            "m3": f"{y} ~ 1 + {w} + {m} + {x} + {w} * {x} + {m} * {x}",
-            "both": f"{y} ~ 1 + {x} + {m}",
-        }
-        intercept, slopes = f"(1 | {g})", f"(1 + {x} | {g})"
+        fixed, intercept = self._fixed(), f"(1 | {quoted_name(self.group)})"
+        slopes = self._random(self.predictor)
+        models = [k for k in fixed if k != "m0"]
         return {
             "m0": f"{fixed['m0']} + {intercept}",
-            **{k: f"{fixed[k]} + {slopes}" for k in ("m1", "m2", "m3", "both")},
-            **{f"{k}_ri": f"{fixed[k]} + {intercept}" for k in ("m1", "m2", "m3")},
-            "m3_fixed": fixed["m3"],
+            **{k: f"{fixed[k]} + {slopes}" for k in models},
+            **{f"{k}_ri": f"{fixed[k]} + {self._random()}" for k in models if k != "both"},
+            **({"m3_fixed": fixed["m3"]} if "m3" in fixed else {}),
             "random": slopes,
+            "random_ri": self._random(),
         }
+
+    def _fixed(self) -> dict[str, str]:
+        """The outcome and the fixed part of each model."""
+        y, x, w = (quoted_name(c) for c in (self.outcome, self.predictor, self.moderator))
+        more = (self.beside, *self.controls) if self.beside else self.controls
+        also = "".join(f" + {quoted_name(c)}" for c in more)
+        out = {
+            "m0": f"{y} ~ 1",
+            "m1": f"{y} ~ 1 + {x}{also}",
+            "m2": f"{y} ~ 1 + {x} + {w}{also} + {w} * {x}",
+        }
+        if self.second is not None:
+            m = quoted_name(self.second)
+            out["m3"] = f"{y} ~ 1 + {w} + {m} + {x}{also} + {w} * {x} + {m} * {x}"
+            out["both"] = f"{y} ~ 1 + {x} + {m}{also}"
+        return out
+
+    def _random(self, *slopes: str) -> str:
+        """The random part: the intercept, these slopes, and that of ``beside`` where it varies."""
+        varying = (*slopes, *((self.beside,) if self.beside and self.beside_varies else ()))
+        terms = "".join(f" + {quoted_name(c)}" for c in varying)
+        return f"(1{terms} | {quoted_name(self.group)})"
 
 
 LECTURE = Roles("g1rscore", "schid", "famsesc", "sector", "schsesgdm")
@@ -133,7 +154,7 @@ def first_rows(fit: MLMFit) -> NDArray[np.intp]:
 
 def level2_values(fit: MLMFit, term: str) -> Array:
     """A level-2 term, one value per group."""
-    from mlm_helpers.engine.formula import term_values
+    from mlm_helpers.engine.design import term_values
 
     d = fit.design
     column = d.x[:, d.columns.index(term)] if term in d.columns else term_values(d, term)

@@ -11,16 +11,15 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlm_helpers.errors import MLMError, suggest
-from mlm_helpers.words.vocabulary import Vocabulary, join_words
+from mlm_helpers.errors import MLMError
+from mlm_helpers.lesson.keys import check_keys
+from mlm_helpers.words.vocabulary import CENTERINGS, Vocabulary, join_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXTS = ("name", "data", "words", "course", "title", "topic", "about", "next_step")
-_TABLES = ("model", "notes", "read", "outcome", "unit", "group", "predictors")
 _VOCABULARY = ("outcome", "unit", "group", "predictors")
-_MODEL = ("predictor", "moderator", "second", "center_second", "compare")
+_STARTS = ("slopes", "intercepts")
 
 
 def shipped_lessons() -> tuple[str, ...]:
@@ -60,13 +59,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def _check_settings(found: Mapping[str, Any], source: str) -> None:
-    _refuse_unknown(found, (*_TEXTS, *_TABLES), source)
-    for key in _TEXTS:
-        if key in found and not isinstance(found[key], str):
-            raise MLMError(f"{key!r} in {source} must be text in quotation marks.")
-    for key in _TABLES:
-        if key in found and not isinstance(found[key], Mapping):
-            raise MLMError(f"{key!r} in {source} must be a table, which starts with [{key}].")
+    check_keys(found, source)
     if not found.get("data", "").strip():
         raise MLMError(f'{source} needs a line such as data = "my_students.csv".')
     name = found.get("name")
@@ -75,33 +68,38 @@ def _check_settings(found: Mapping[str, Any], source: str) -> None:
             f"'name' in {source} is what the table is called in code, such as clinics; {name!r} "
             "is not a name that Python allows."
         )
-    model = found.get("model")
-    if model is None:
+    if "model" not in found:
         raise MLMError(f"{source} has no table [model] that says which columns play which part.")
-    _refuse_unknown(model, _MODEL, f"[model] of {source}")
-    for key in ("predictor", "moderator"):
-        if key not in model:
-            raise MLMError(f'[model] of {source} needs a line such as {key} = "...".')
-    for key in ("predictor", "moderator", "second"):
-        if key in model and not isinstance(model[key], str):
-            raise MLMError(f"{key!r} in [model] of {source} must be a column name in quotes.")
-    if not isinstance(model.get("center_second", True), bool):
-        raise MLMError(f"'center_second' in [model] of {source} must be true or false.")
-    compare = model.get("compare", ["", ""])
-    pair = isinstance(compare, list) and len(compare) == 2
-    if not pair or not all(isinstance(c, str) for c in compare):
-        raise MLMError(f"'compare' in [model] of {source} must be two names of codes in brackets.")
+    _check_model(found["model"], f"[model] of {source}")
     for key in found.get("notes", {}):
         if not key.isdecimal():
             raise MLMError(f"[notes] of {source} has {key!r}; its keys are numbers of slides.")
 
 
-def _refuse_unknown(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
-    for key in table:
-        if key not in allowed:
+def _check_model(model: Mapping[str, Any], where: str) -> None:
+    for key in ("predictor", "moderator"):
+        if key not in model:
+            raise MLMError(f'{where} needs a line such as {key} = "...".')
+    compare = model.get("compare", ["", ""])
+    pair = isinstance(compare, list) and len(compare) == 2
+    if not pair or not all(isinstance(c, str) for c in compare):
+        raise MLMError(f"'compare' in {where} must be two names of codes in brackets.")
+    if not 0 < model.get("alpha", 0.05) < 0.5:
+        raise MLMError(f"'alpha' in {where} must lie between 0 and .5, such as 0.01.")
+    if model.get("start", "slopes") not in _STARTS:
+        raise MLMError(f'\'start\' in {where} must be "slopes" or "intercepts".')
+    centered = model.get("center_controls", {})
+    if not isinstance(centered, Mapping):
+        raise MLMError(
+            f"'center_controls' in {where} must be a table such as {{ age = \"group\" }}."
+        )
+    for column, how in centered.items():
+        if column not in model.get("controls", []):
+            raise MLMError(f"'center_controls' in {where} names {column!r}, which is no control.")
+        if how not in CENTERINGS:
             raise MLMError(
-                f"{where} has an unknown key {key!r}; it may have {', '.join(allowed)}."
-                f"{suggest(key, allowed)}"
+                f"'center_controls' in {where} has {how!r} for {column!r}; it may be "
+                f"{join_words(CENTERINGS, 'or')}."
             )
 
 
@@ -159,4 +157,12 @@ def read_table(
         return shipped, load_dataset(shipped)
     if (path.parent / named).is_dir():
         raise MLMError(f"'data' in {path.name} names the folder {named!r}; it has to be a file.")
-    return "", read_data(path.parent / named, **settings.get("read", {}))
+    try:
+        return "", read_data(path.parent / named, **settings.get("read", {}))
+    except MLMError as error:
+        if isinstance(error.__context__, UnicodeDecodeError):
+            raise MLMError(
+                f"{named} is not UTF-8 text: save it as UTF-8, or say its encoding in "
+                f'{path.name}: a line [read] and below it encoding = "latin-1".'
+            ) from None
+        raise

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlm_helpers.engine.structure import INTERCEPT, Structure, VariableInfo, split_product
+from mlm_helpers.engine.structure import INTERCEPT, Part, Structure, VariableInfo
 from mlm_helpers.engine.variables import is_centered_within
 from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.text import join_words
@@ -423,15 +423,14 @@ class Factor:
 
 def factors_of(term: str, structure: Structure) -> tuple[Factor, ...]:
     """The factors of a term such as ``"sector:schsesgdm"``."""
-    return tuple(_factor(text, structure) for text in split_product(term))
+    return tuple(_factor(part, structure) for part in structure.parts_of(term))
 
 
-def _factor(text: str, structure: Structure) -> Factor:
-    base, coding, category = text, "", None
-    bracket = re.fullmatch(r"(.*)\[(?:([A-Z])\.)?([^\[\]]*)\]", text)
-    if bracket:
-        base, category = bracket[1], bracket[3]
-        coding = bracket[2] or "cell"
+def _factor(part: Part, structure: Structure) -> Factor:
+    text, base, coding = part.text, part.factor, part.coding
+    category = str(part.category) if coding else None
+    if not coding and text != base:  # poly(x, 2)[1]
+        coding, category = "cell", text[len(base) + 1 : -1]
     plain = base.strip("`")
     if plain in structure.variables:
         return Factor(text, plain, coding, category, (plain,))
@@ -580,7 +579,7 @@ def _means_found(
 
 
 def _value_key(value: object) -> str:
-    text = {"True": "1", "False": "0"}.get(str(value), str(value))
+    text = {"true": "1", "false": "0"}.get(str(value).lower(), str(value))
     try:
         return f"{float(text):g}"
     except ValueError:
@@ -757,7 +756,8 @@ def _predictor_problems(
     if p.level == 2 and varies:
         yield (
             f"{p.column!r} is said to be a level-2 predictor, but it varies within "
-            f"{v.group.many}: set level = 1, or use its {v.group.one} mean."
+            f"{v.group.many} ({_where_it_varies(values, keys, v)}): put these rows right, set "
+            f"level = 1, or use its {v.group.one} mean."
         )
     if p.level == 1 and not varies:
         yield (
@@ -771,6 +771,17 @@ def _predictor_problems(
     if p.centered != "none" and _is_numeric(values) and not _is_as_centered(p, values, keys):
         where = f"in every {v.group.one}" if p.centered == "group" else "on average"
         yield f"{p.column!r} is said to be {p.centered}-mean centered, but it is not 0 {where}."
+
+
+def _where_it_varies(values: pd.Series, keys: pd.Series, v: Vocabulary) -> str:
+    """The first group with two values, with the two: "school A12 has both 3.1 and 3.4"."""
+    different = values.groupby(keys, observed=True).nunique()
+    several = different[different > 1]
+    first = several.index[0]
+    a, b = values[keys == first].dropna().unique()[:2]
+    others = len(several) - 1
+    more = f", and {others} more {v.group.one if others == 1 else v.group.many}" if others else ""
+    return f"{v.group.one} {first} has both {a} and {b}{more}"
 
 
 def _code_problems(p: Predictor, values: pd.Series) -> Iterator[str]:
