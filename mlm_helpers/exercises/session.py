@@ -13,8 +13,9 @@ from mlm_helpers.exercises.cells import answers_assigned, describe_error
 from mlm_helpers.exercises.judging.plain import MISSING, Plain, to_plain
 from mlm_helpers.exercises.questions import Question, Verdict
 from mlm_helpers.exercises.study import study_of
+from mlm_helpers.lesson.lesson import Lesson
 
-PARTS = ("part1", "part2", "part3", "part4")
+PARTS = ("part1", "part2", "part3", "part4", "own")
 _UNSET = object()
 
 
@@ -126,7 +127,7 @@ def exercise(name: str, study: Any = None) -> Exercise:
 
     Parameters
     ----------
-    name : ``"part1"`` to ``"part4"``
+    name : ``"part1"`` to ``"part4"``, or ``"own"`` for a lesson's own questions
     study : what the questions are computed from; by default the lecture's data (part 3: High
         School & Beyond). Parts 1, 2 and 4 take a lesson, or the study of another Model 3.
 
@@ -141,7 +142,10 @@ def exercise(name: str, study: Any = None) -> Exercise:
             + suggest(str(name), PARTS)
         )
     module = importlib.import_module(f"mlm_helpers.exercises.{name}")
-    if study is None:
+    if name == "own":
+        if not isinstance(study, Lesson):
+            raise MLMError("Questions of your own belong to a lesson: exercise('own', lesson).")
+    elif study is None:
         study = module.default_study()
     elif name != "part3":
         study = study_of(study)
