@@ -176,7 +176,7 @@ higher = "the later evening"
 
 [predictors.training]
 level = 2
-label = "group"
+label = "training"
 
 [predictors.training.codes]
 0 = { name = "waiting", one = "a person on the waiting list", many = "persons on the waiting list" }
