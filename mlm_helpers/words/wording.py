@@ -396,6 +396,31 @@ class Reader:
         return f", controlling for {join_words(labels)}" if labels else ""
 
     # ---- level 1 ----
+    def kinds_behind(self, part: Part) -> tuple[Code, Code] | None:
+        """The two kinds one unit of a number apart, where it is a centered 0/1 column."""
+        base = self.v.predictor(part.predictor.base)
+        if part.kind != "number" or part.predictor.of is None or len(base.codes) != 2:
+            return None
+        low, high = sorted(base.codes, key=lambda c: c.number or 0.0)
+        apart = (high.number or 0.0) - (low.number or 0.0)
+        return (low, high) if abs(apart - 1) < 1e-12 else None
+
+    def one_apart(self, part: Part, same: str = "") -> str:
+        """``"two students of the same school one unit of SES apart"``, or of two kinds ``"a boy
+        and a girl of the same school"``."""
+        kinds = self.kinds_behind(part)
+        if kinds:
+            return f"{kinds[0].one} and {kinds[1].one}{same}"
+        return f"two {self.v.unit.many}{same} one {part.predictor.unit} apart"
+
+    def higher_one(self, part: Part, everyday: bool = False) -> str:
+        """The one of the two with more of the predictor, in everyday words where there are any."""
+        kinds = self.kinds_behind(part)
+        if kinds:
+            return the_one(kinds[1])
+        said = part.predictor.higher if everyday else None
+        return said or f"the one with the higher {part.predictor.label}"
+
     @cached_property
     def level1_parts(self) -> list[Part]:
         """The level-1 variables of the model, one Part each."""
@@ -482,7 +507,7 @@ class Reader:
         parts = self.parts(self.equation(p).level1)
         if p == 0 or len(parts) != 1:
             return ""
-        part, unit, group = parts[0], self.v.unit, self.v.group
+        part, group = parts[0], self.v.group
         same = f" of the same {group.one}" if self.is_within(part) else ""
         alike = self._alike(p)
         score = f"the difference in {self.v.outcome.label} expected between"
@@ -494,7 +519,7 @@ class Reader:
                 f"{part.low.one}{same}{others}{per}"
             )
         if part.kind == "number":
-            return f"{score} two {unit.many}{same} who are one {part.predictor.unit} apart{alike}"
+            return f"{score} {self.one_apart(part, same)}{alike}"
         return ""
 
     def _alike(self, p: int) -> str:
@@ -507,7 +532,7 @@ class Reader:
         """Units of β_pj: ``"points per unit of SES"``."""
         units = self.v.outcome.units
         parts = self.parts(self.equation(p).level1) if p else []
-        if len(parts) == 1 and parts[0].kind == "number":
+        if len(parts) == 1 and parts[0].kind == "number" and not self.kinds_behind(parts[0]):
             return f"{units} per {parts[0].predictor.unit}"
         return units
 
@@ -747,9 +772,13 @@ class Reader:
 
     def _sigma2(self) -> str:
         unit, group, given = self.v.unit, self.v.group, self._given_level1()
-        what = f"variance of the {self.v.outcome.label} between {unit.many} of the same {group.one}"
-        left = f" that is left after taking their {given} into account" if given else ""
-        return f"{what}{left}, taken to be equal in all {group.many}"
+        around = f"the value expected in their {group.one} for their {given}"
+        if not given:
+            around = f"the true mean of their {group.one}"
+        return (
+            f"variance of the {self.v.outcome.label} of {unit.many} around {around}, taken to be "
+            f"equal in all {group.many}"
+        )
 
     # ---- notes: what is easily mistaken ----
     def note(self, key: str) -> str:
@@ -933,8 +962,16 @@ class Reader:
         return (
             f"It is not the contextual effect; that is what it exceeds the within-"
             f"{self.v.group.one} slope by, {pretty_symbol(c.symbol)} − "
-            f"{pretty_symbol(slope.symbol)}{self._at_zero_of(slope)}."
+            f"{pretty_symbol(slope.symbol)}{self._at_zero_of(slope)}"
+            f"{self._elsewhere(slope)}."
         )
+
+    def _elsewhere(self, slope: Coefficient) -> str:
+        """The within slope differs between groups, and the contextual effect with it."""
+        labels = [m.predictor.label for m in self.moderators(slope.p)]
+        if not labels:
+            return ""
+        return f"; for other {join_words(labels, 'or')} it is another number, as the slope is"
 
     def _note_tau(self, key: str) -> str:
         a, b = tau_pair(key)
@@ -950,8 +987,9 @@ class Reader:
             )
         if a == b and a > 0:
             return (
-                "It is the variance of the true slopes, so the estimated slopes of single "
-                f"{self.v.group.many} vary by another amount."
+                "It is the variance of the true slopes: slopes estimated in each "
+                f"{self.v.group.one} alone (OLS) vary more, because they also contain sampling "
+                "error, and EB slopes vary less, because they are shrunken."
                 if self._is_slope(a)
                 else ""
             )
@@ -978,6 +1016,12 @@ def versus(high: Code, low: Code) -> str:
     if len(a) == len(b) == 2 and a[1] == b[1]:
         return f"{a[0]} and {low.many}"
     return f"{high.many} and {low.many}"
+
+
+def the_one(code: Code) -> str:
+    """``"the girl"`` from "a girl"; "another school" stays."""
+    article, _, noun = code.one.partition(" ")
+    return f"the {noun}" if article in ("a", "an") and noun else code.one
 
 
 def _code_phrase(p: Predictor, code: Code) -> str:
@@ -1106,7 +1150,6 @@ class _Speaker:
         if not mods and r.equation(c.p).random:
             where = f"averaged over all {r.v.group.many}"
         where = f"{where[:1].upper()}{where[1:]}, " if where else ""
-        unit, label = r.v.unit, part.predictor.label
         same = f" of the same {r.v.group.one}" if r.is_within(part) else ""
         has = f"expected to have {with_article(r.v.outcome.label)} {self._amount(e, self.units)}"
         if part.is_contrast:
@@ -1114,8 +1157,8 @@ class _Speaker:
             text = f"{where}{part.high.one} is {has} than {part.low.one}{same}{alike}"
         else:
             text = (
-                f"{where}of two {unit.many}{same} one {part.predictor.unit} apart{r._alike(c.p)}"
-                f"{r.suffix(c.p)}, the one with the higher {label} is {has}"
+                f"{where}of {r.one_apart(part, same)}{r._alike(c.p)}{r.suffix(c.p)}, "
+                f"{r.higher_one(part)} is {has}"
             )
         text = text[0].upper() + text[1:]
         return f"{text} {self._numbers(c, e, part.step)}.{self._verdict(e, self.units)}"
@@ -1225,8 +1268,8 @@ class _Speaker:
         given = r.given(p)
         if sd < 1e-8 * float(self.fit.sigma2) ** 0.5:
             return (
-                f"{me} is estimated as 0: beyond chance, these data show no sign of differences "
-                f"between {group.many} in the {what}, which does not prove that there are none."
+                f"{me} is estimated as 0: the {what} differ between {group.many} no more than "
+                "chance alone would make them seem to. That does not prove that they are equal."
             )
         d = decimals_for(sd, sd)
         base = f"the value expected from their {given}" if given else "the average"
@@ -1383,7 +1426,7 @@ class _Speaker:
         )
 
     def _picture(self, x: Part, others: Sequence[Part], p: int) -> str:
-        r, unit, group = self.r, self.r.v.unit, self.r.v.group
+        r, group = self.r, self.r.v.group
         same = f" of the same {group.one}" if r.is_within(x) else ""
         alike = r._alike(p)
         place = f" Take only {r.place(others).many}." if others else ""
@@ -1393,7 +1436,7 @@ class _Speaker:
         meaning = (
             f" ({x.predictor.label} says {x.predictor.everyday})" if x.predictor.everyday else ""
         )
-        pair = f"two {unit.many}{same}, one {x.predictor.unit} apart"
+        pair = r.one_apart(x, same)
         return f"Picture {pair}{meaning}{alike}.{place}"
 
     def _two_gaps(self, x: Part, low: tuple[str, float], high: tuple[str, float]) -> str:
@@ -1401,8 +1444,7 @@ class _Speaker:
         if x.is_contrast:
             winner = f"the {label} of {x.high.one}"
         else:
-            who = x.predictor.higher or f"the one with the higher {x.predictor.label}"
-            winner = f"the {label} of {who}"
+            winner = f"the {label} of {self.r.higher_one(x, everyday=True)}"
         d = _rough(low[1] - high[1])
         ways = ["higher" if v >= 0 else "lower" for _, v in (low, high)]
         return (
