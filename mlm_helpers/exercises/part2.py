@@ -13,8 +13,6 @@ from mlm_helpers.exercises.questions import (
 )
 from mlm_helpers.exercises.study import Study, lecture_study
 
-ALPHA = 0.05
-
 
 def default_study() -> Study:
     """The lecture's data."""
@@ -158,7 +156,7 @@ def _private_mean(s: Study) -> NumberQuestion:
 
 def _means_differ(s: Study) -> ChoiceQuestion:
     w = s.words
-    differ = float(s.row(s.m3, s.w)["p"]) < ALPHA
+    differ = s.tells_means_apart
     replies = {
         "A": (
             f"read the p in the row for {w.sector} once more, and on which side of .05 it lies.",
@@ -331,7 +329,7 @@ def _private_slope(s: Study) -> NumberQuestion:
 
 def _slopes_differ(s: Study) -> ChoiceQuestion:
     w = s.words
-    differ = _differ(s)
+    differ = s.tells_slopes_apart
     replies = {
         "A": (
             f"read the p of the product of {w.sector} and {w.within} once more, and on which side "
@@ -372,11 +370,6 @@ def _slopes_differ(s: Study) -> ChoiceQuestion:
     )
 
 
-def _differ(s: Study) -> bool:
-    """Whether the two slopes of Model 3 are told apart."""
-    return float(s.row(s.m3, s.x, s.w)["p"]) < ALPHA
-
-
 def _plain_language(s: Study) -> TextQuestion:
     low = s.gamma(s.m3, s.x)
     steeper = abs(low + s.gamma(s.m3, s.x, s.w)) > abs(low)
@@ -385,7 +378,7 @@ def _plain_language(s: Study) -> TextQuestion:
     alike = "families of the same means" if families else f"the same {w.context}"
     return TextQuestion(
         id="q6b",
-        rules=plain_language_rules(s.words, steeper, told=_differ(s)),
+        rules=plain_language_rules(s.words, steeper, told=s.tells_slopes_apart),
         words=s.words,
         hints=(
             f"Imagine two {w.students} of the same {w.school}, {which}. How far apart are they in "
