@@ -120,16 +120,16 @@ def _end(problem: _Problem, best: float, z: float, direction: float) -> float:
 def _gamma_problem(fit: MLMFit, k: int) -> _Problem:
     m, basis = fit.moments, fit.moments.basis
     p = m.p
-    keep = [j for j in range(p) if j != k]
+    # the span of the other columns, and what the outcome changes by outside of it
+    to_x = basis.to_x
+    axes = np.linalg.qr(np.delete(to_x, k, axis=1), mode="complete")[0]
+    outside = axes[:, -1]
     change = np.zeros((p + 1, p))
-    change[keep, np.arange(p - 1)] = 1.0
+    change[:p, : p - 1] = axes[:, : p - 1]
     change[p, p - 1] = 1.0
-    along = np.zeros(p + 1)
-    along[k] = basis.x_scale[k] / basis.y_scale
-    if k == basis.x_intercept:
-        # without an intercept the other columns and the outcome must be the user's, unshifted
-        change[k, : p - 1] = basis.x_shift[keep] / basis.x_scale[keep]
-        change[k, p - 1] = basis.y_shift / basis.y_scale
+    if k == basis.x_intercept:  # no other column absorbs the shift of the outcome
+        change[:p, p - 1] = outside * (outside @ to_x[:, k]) * basis.y_shift / basis.y_scale
+    along = np.append(outside * (outside @ to_x[:, k]) / basis.y_scale, 0.0)
     theta = [fit.optimum.theta]
     diagonal = fit.template.rows == fit.template.cols
 
