@@ -17,8 +17,8 @@ import pytest
 from mlm_helpers.errors import MLMError
 from mlm_helpers.exercises import NotYet, exercise
 from mlm_helpers.exercises.cells import answers_assigned
-from mlm_helpers.exercises.judging.ideas import TextQuestion
 from mlm_helpers.exercises.judging.plain import Plain, to_plain
+from mlm_helpers.exercises.judging.text import TextQuestion
 from mlm_helpers.exercises.judging.typed import Unreadable, read_number
 from mlm_helpers.exercises.misconceptions import TITLES
 from mlm_helpers.exercises.questions import ChoiceQuestion, MatchQuestion, NumberQuestion, Wrong

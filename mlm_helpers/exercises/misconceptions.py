@@ -24,6 +24,8 @@ TITLES = {
     "test the variance first": "The slope variance is thought to have to be significant before a "
     "cross-level interaction is tested",
     "not significant is zero": "“Not significant” is read as “is zero”",
+    "overclaim": "A difference that the data cannot tell from zero is told as a fact",
+    "timid": "A difference that the data do tell from zero is called uncertain",
     "EB spread is tau": "The spread or gap of EB residuals is taken for the parameter, without "
     "thinking of shrinkage",
     "explained cannot fall": "Variance explained is thought never to fall when a predictor "

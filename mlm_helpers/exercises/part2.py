@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from mlm_helpers.exercises.judging.ideas import (
-    TextQuestion,
-    is_about_families,
-    plain_language_rules,
-)
+from mlm_helpers.exercises.judging.everyday import is_about_families, plain_language_rules
+from mlm_helpers.exercises.judging.text import TextQuestion
 from mlm_helpers.exercises.questions import (
     ChoiceQuestion,
     NumberQuestion,
@@ -336,7 +333,7 @@ def _private_slope(s: Study) -> NumberQuestion:
 
 def _slopes_differ(s: Study) -> ChoiceQuestion:
     w = s.words
-    differ = float(s.row(s.m3, s.x, s.w)["p"]) < ALPHA
+    differ = _differ(s)
     replies = {
         "A": (
             f"read the p of the product of {w.sector} and {w.within} once more, and on which side "
@@ -377,6 +374,11 @@ def _slopes_differ(s: Study) -> ChoiceQuestion:
     )
 
 
+def _differ(s: Study) -> bool:
+    """Whether the two slopes of Model 3 are told apart."""
+    return float(s.row(s.m3, s.x, s.w)["p"]) < ALPHA
+
+
 def _plain_language(s: Study) -> TextQuestion:
     low = s.gamma(s.m3, s.x)
     steeper = abs(low + s.gamma(s.m3, s.x, s.w)) > abs(low)
@@ -385,7 +387,7 @@ def _plain_language(s: Study) -> TextQuestion:
     alike = "families of the same means" if families else f"the same {w.context}"
     return TextQuestion(
         id="q6b",
-        rules=plain_language_rules(s.words, steeper),
+        rules=plain_language_rules(s.words, steeper, told=_differ(s)),
         words=s.words,
         hints=(
             f"Imagine two {w.student}s of the same {w.school}, {which}. How far apart are they in "

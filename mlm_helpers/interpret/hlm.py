@@ -6,6 +6,7 @@ Source: Raudenbush & Bryk (2002), Hierarchical Linear Models, 2nd ed., eq. 3.103
 
 from __future__ import annotations
 
+import html
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from mlm_helpers.engine.inference import p_of_chi2
 from mlm_helpers.engine.structure import INTERCEPT
+from mlm_helpers.engine.summary import html_table
 from mlm_helpers.errors import MLMError
 from mlm_helpers.interpret.residuals import reliabilities
 from mlm_helpers.text import count
@@ -75,15 +77,27 @@ class HLMTests:
             )
         return "; ".join(said) + "."
 
-    def __str__(self) -> str:
-        shown = self.table.copy()
+    def _printed(self) -> pd.DataFrame:
+        """The table as HLM prints it, five decimals."""
+        out = self.table.copy()
         for column in ("sd", "variance", "chi2", "p", "reliability"):
-            shown[column] = ["" if pd.isna(v) else f"{v:.5f}" for v in shown[column]]
+            out[column] = ["" if pd.isna(v) else f"{v:.5f}" for v in out[column]]
         for column in ("df", "groups"):
-            shown[column] = ["" if pd.isna(v) else f"{int(v)}" for v in shown[column]]
-        return f"{shown.to_string()}\n\n{self.sentence}"
+            out[column] = ["" if pd.isna(v) else f"{int(v)}" for v in out[column]]
+        return out
+
+    def __str__(self) -> str:
+        return f"{self._printed().to_string()}\n\n{self.sentence}"
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        printed = self._printed()
+        rows = [[str(name), *map(str, row)] for name, row in zip(
+            printed.index, printed.to_numpy().tolist(), strict=True)]  # fmt: skip
+        caption = "Variances, and tests of those between groups"
+        table = html_table(caption, ["parameter", *printed.columns], rows)
+        return f"{table}<p>{html.escape(self.sentence)}</p>"
 
 
 def _p(p: float) -> str:

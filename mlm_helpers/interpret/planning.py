@@ -226,7 +226,7 @@ def _check_can_work(study: Study, seed: int) -> None:
             return
     raise MLMError(
         f"A study of {study.groups} schools with {study.size} students each cannot be fitted, so "
-        f"it has no power: {reasons[0]}"
+        f"it has no power: take more students a school, or more schools. The fit says: {reasons[0]}"
     )
 
 

@@ -31,7 +31,7 @@ Df = Literal["satterthwaite", "z"]
 
 # Columns that tables of estimates have; a variable of such a name gets another column.
 _ESTIMATES = ("estimate", "std_error", "df", "t", "p", "lower", "upper")
-_TAKEN = frozenset((*_ESTIMATES, "label", "slope", "significant", "predicted", "effect", "pair"))
+_TAKEN = frozenset((*_ESTIMATES, "label", "slope", "significant", "predicted", "effect"))
 
 
 def t_table(fit: MLMFit, weights: Array, level: float, df: Df) -> pd.DataFrame:
