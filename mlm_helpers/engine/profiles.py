@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlm_helpers.engine.fit import MLMFit
 
 Array = NDArray[np.float64]
+Profile = Callable[[float], float]
 # (value held, start) to (deviance minimised over the rest, where)
 Solve = Callable[[float, Array], tuple[float, Array]]
 
@@ -130,11 +131,22 @@ def _end(problem: _Problem, best: float, z: float, direction: float) -> float:
     bound = problem.high if direction > 0 else problem.low
     if problem.estimate == bound:
         return bound
+    for profile in (problem.profile, problem.lowest):  # the second tries all starts everywhere
+        end = _followed(problem, profile, best, z, direction, bound)
+        if not math.isnan(end):
+            return end
+    return math.nan
+
+
+def _followed(
+    problem: _Problem, profile: Profile, best: float, z: float, direction: float, bound: float
+) -> float:
+    """The end that one way to compute the profile leads to, checked; else NaN."""
     inner, step = problem.estimate, problem.step * z
     for _ in range(_BRANCHES):
         try:
             with np.errstate(all="ignore"):
-                end = _crossing(problem, best, z, inner, direction * step, bound)
+                end = _crossing(profile, best, z, inner, direction * step, bound)
         except (np.linalg.LinAlgError, ValueError):
             return math.nan
         if math.isnan(end) or end == 0.0 == bound:
@@ -152,17 +164,18 @@ _BRANCHES = 8
 
 
 def _crossing(
-    problem: _Problem, best: float, z: float, inner: float, step: float, bound: float
+    profile: Profile, best: float, z: float, inner: float, step: float, bound: float
 ) -> float:
     """Where the profile that starts below z² at ``inner`` first rises through it, or ``bound``."""
     from scipy.optimize import brentq
 
     known: dict[float, float] = {}
+    first = max(abs(step), 1e-300)
 
     def excess(value: float) -> float:
         # the signed root of the deviance is nearly linear, so that few steps suffice
         if value not in known:
-            height = problem.profile(value)
+            height = profile(value)
             known[value] = math.sqrt(max(height - best, 0.0)) - z
         return known[value]
 
@@ -174,8 +187,7 @@ def _crossing(
         if not math.isfinite(excess(outer)):
             return math.nan
         if known[outer] > 0:
-            tolerance = 1e-10 * max(abs(problem.step), 1e-300)
-            return float(brentq(excess, *sorted((inner, outer)), xtol=tolerance, rtol=1e-12))
+            return float(brentq(excess, *sorted((inner, outer)), xtol=1e-10 * first, rtol=1e-12))
         if outer == bound:
             return bound
         inner, step = outer, step * 2
