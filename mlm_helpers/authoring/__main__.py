@@ -19,6 +19,8 @@ COMMANDS = {
     "lecture": "make the lecture from its template",
     "solutions": "make the course's own solutions from their templates",
     "adapt": "make lecture, walkthrough and exercises on other data",
+    "site": "make the course's web site",
+    "lite": "make a version that runs in a browser",
     "slides": "export the lecture as a slide show and a PDF handout",
 }
 

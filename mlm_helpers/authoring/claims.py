@@ -16,7 +16,7 @@ import pandas as pd
 from mlm_helpers.engine.inference import compare, p_of_t, t_interval
 from mlm_helpers.interpret.shrinkage import shrinkage_sources
 from mlm_helpers.text import join_words
-from mlm_helpers.words.wording import decimals_for, number, p_value
+from mlm_helpers.words.wording import Reader, decimals_for, number, p_value
 
 if TYPE_CHECKING:
     from mlm_helpers.engine.fit import MLMFit
@@ -77,7 +77,13 @@ class Claims:
         """A proportional reduction; below 0 nothing is explained."""
         return f"{number(100 * value, 1)}%" if value >= 0.0005 else "none"
 
-    # ---- slides 4 and 5 ----
+    # ---- slides 3 to 5 ----
+    def pair(self) -> str:
+        """Two members of one group, one unit of the predictor apart."""
+        reader = Reader(self.c.fit("m1").structure, self.c.v)
+        part = next(p for p in reader.level1_parts if p.key == self.c.x.column)
+        return self.escape(reader.one_apart(part, f" of the same {self.c.v.group.one}"))
+
     def range_of_slopes(self) -> str:
         """How the fitted slopes of the groups run."""
         b = self.c.fit("m1").coefficients["b1"]
@@ -265,12 +271,13 @@ class Claims:
             return f"So a difference that Model 2 puts down to {self.w} may belong to {self.m}."
         if not self.c.w.codes:
             return (
-                f"They hardly go together, so {self.m} can account for little of what Model 2 puts "
-                f"down to {self.w}."
+                f"These data do not show that they do, so there is little reason to think that "
+                f"{self.m} stands behind what Model 2 puts down to {self.w}."
             )
         return (
-            f"They are much alike in it, so {self.m} can account for little of what Model 2 "
-            f"puts down to {self.w}. It may still tell {self.groups} of one kind apart."
+            f"These data do not show that they do, so there is little reason to think that "
+            f"{self.m} stands behind what Model 2 puts down to {self.w}. It may still tell "
+            f"{self.groups} of one kind apart."
         )
 
     # ---- slide 20 and 25 ----
@@ -378,12 +385,12 @@ class Claims:
         """How the cloud of residuals changed from Model 1 to Model 3."""
         ve = self.c.names["ve3"]
         a, b = float(ve["tau00"]), float(ve["tau11"])
-        text = (
-            f"The proportional reduction of the variance of intercepts is {self.share(a)}, of "
-            f"slopes {self.share(b)}"
-        )
         if max(a, b) < 0.0005:
-            return f"{text}: the model expects no smaller cloud."
+            return "Neither variance is smaller than in Model 1, so no smaller cloud is expected."
+        text = (
+            f"The predictors account for {self.share(a)} of the variance of intercepts and for "
+            f"{self.share(b)} of the variance of slopes"
+        )
         if abs(a - b) < 0.05:
             return f"{text}: about the same share in both directions."
         way = "left to right" if a > b else "top to bottom"

@@ -379,7 +379,7 @@ class Context:
             "sig": lambda fit, s: self.row(fit, s)["p"] < self.lesson.alpha,
             "pval": lambda fit, s: float(self.row(fit, s)["p"]),
             # a share below 0 is a variance that came out larger, so that nothing is explained
-            "share": lambda x: Raw(f"{number(100 * float(x), 1)}%" if x > 0 else "none"),
+            "share": lambda x: Raw(Claims.share(float(x))),
             "tex": lambda s: Raw(tex(s)),
             "tex_list": lambda symbols: Raw(join_words([f"${tex(s)}$" for s in symbols])),
             # for headings: a table of contents does not set LaTeX
