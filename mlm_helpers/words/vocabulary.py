@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mlm_helpers.engine.structure import INTERCEPT, Part, Structure, VariableInfo
 from mlm_helpers.engine.variables import is_centered_within
 from mlm_helpers.errors import MLMError, suggest
-from mlm_helpers.text import join_words
+from mlm_helpers.text import join_words, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -781,7 +781,7 @@ def _where_it_varies(values: pd.Series, keys: pd.Series, v: Vocabulary) -> str:
     a, b = values[keys == first].dropna().unique()[:2]
     others = len(several) - 1
     more = f", and {others} more {v.group.one if others == 1 else v.group.many}" if others else ""
-    return f"{v.group.one} {first} has both {a} and {b}{more}"
+    return f"{v.group.one} {first} has both {shown(a)} and {shown(b)}{more}"
 
 
 def _code_problems(p: Predictor, values: pd.Series) -> Iterator[str]:
