@@ -19,6 +19,8 @@ from mlm_helpers.lesson.roles import LECTURE, Roles
 if TYPE_CHECKING:
     from mlm_helpers.words.vocabulary import Vocabulary
 
+ALPHA = 0.05
+
 
 class Study:
     """Models 1, 2 and 3 of the lecture on one data set, read off a Model 3.
@@ -86,6 +88,16 @@ class Study:
         """The row of the fixed-effects table."""
         column = fit.structure.coefficient(":".join(factors) if factors else "Intercept").column
         return fit.fixed_effects.T[column]
+
+    @property
+    def tells_slopes_apart(self) -> bool:
+        """Whether Model 3 tells the slopes of the two kinds apart, at the 5% level."""
+        return float(self.row(self.m3, self.x, self.w)["p"]) < ALPHA
+
+    @property
+    def tells_means_apart(self) -> bool:
+        """Whether Model 3 tells the means of the two kinds apart, at the 5% level."""
+        return float(self.row(self.m3, self.w)["p"]) < ALPHA
 
     def tau(self, fit: MLMFit, k: int, column: str = "variance") -> float:
         """τ_kk of a fit, or another column of its row."""
