@@ -342,7 +342,7 @@ class HandoutContext(Context):
     @cached_property
     def is_not_significant(self) -> bool:
         """The slope variance of Model 3 cannot be told from 0, by either p value."""
-        from mlm_helpers.engine.inference import compare
+        from mlm_helpers.engine.compare import compare
 
         row = compare(self.fit("m3_ri"), self.fit("m3")).table.iloc[-1]
         return float(min(row["p"], row["p_boundary"])) >= self.lesson.alpha

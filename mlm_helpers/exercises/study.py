@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mlm_helpers.engine.compare import compare
 from mlm_helpers.engine.fit import MLMFit, fit_mlm
-from mlm_helpers.engine.inference import compare
 from mlm_helpers.engine.structure import Structure
 from mlm_helpers.errors import MLMError
 from mlm_helpers.exercises.terms import Terms
