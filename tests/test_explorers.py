@@ -27,7 +27,7 @@ from mlm_helpers.explorers import shrinkage as sh
 from mlm_helpers.explorers.base import Explorer
 from mlm_helpers.explorers.controls import Slider, clean_step, positive, ranged
 from mlm_helpers.explorers.stage import encode_png
-from mlm_helpers.interpret import planning, probing, residuals
+from mlm_helpers.interpret import planning, residuals
 
 M2 = "mathach ~ 1 + cses + sector + sector * cses + (1 + cses | school)"
 M3 = (
@@ -217,12 +217,12 @@ def test_intervals_cover_and_a_true_zero_is_rarely_found() -> None:
 # ---- probing: the numbers --------------------------------------------------------------------
 def test_the_slope_is_that_of_simple_slopes(m3: Any, make: Any) -> None:
     explorer = make("probing", state={"kind": "high", "moderator": -0.25, "level": 90})
-    expected = probing.simple_slopes(
+    expected = mlm.simple_slopes(
         m3, "cses", by="meansesc", at={"meansesc": [-0.25], "sector": 1}, level=0.9
     ).iloc[0]
     for name in ("estimate", "std_error", "df", "t", "p", "lower", "upper"):
         assert explorer.tables.slope[name] == pytest.approx(expected[name], rel=1e-7)
-    region = probing.johnson_neyman(m3, "cses", "meansesc", at={"sector": 1}, level=0.9)
+    region = mlm.johnson_neyman(m3, "cses", "meansesc", at={"sector": 1}, level=0.9)
     assert explorer.tables.region.bounds == pytest.approx(region.bounds)
 
 
@@ -274,7 +274,7 @@ def test_the_interaction_depends_on_the_centering(lab: ce.Lab) -> None:
 
 def test_contextual_effect_is_that_of_the_probing_module(lab: ce.Lab) -> None:
     fit = lab.fit(ce.WITHIN, ce.YES, ce.NO, ce.NO)
-    expected = probing.contextual_effect(fit, "within", "mean").loc["contextual"]
+    expected = mlm.contextual_effect(fit, "within", "mean").loc["contextual"]
     row = lab.models(ce.NO, ce.NO).loc[(ce.WITHIN, ce.YES)]
     assert row["contextual"] == pytest.approx(expected["estimate"])
     assert row["contextual_se"] == pytest.approx(expected["std_error"])
@@ -493,7 +493,7 @@ def test_other_shapes_of_models(hsb: pd.DataFrame) -> None:
     hsb = hsb.assign(kind=hsb["sector"].map({0: "public", 1: "Catholic"}))
     named = mlm.fit_mlm("mathach ~ cses * kind + cses * meansesc + (1 + cses | school)", hsb)
     explorer = mlm.explore_probing(named, state={"kind": "high"})
-    expected = probing.simple_slopes(
+    expected = mlm.simple_slopes(
         named, "cses", by="meansesc", at={"meansesc": [0.0], "kind": "public"}
     )
     assert explorer.tables.slope["estimate"] == pytest.approx(expected["estimate"].iloc[0])

@@ -58,6 +58,9 @@ def test_sentences_do_not_accept_what_was_not_found() -> None:
     assert "does not show that they are equal" in said
     assert "H = " in said
     assert "reliability" in str(mlm.hlm_tests(model("plain")))
+    page = mlm.hlm_tests(model("plain"))._repr_html_()
+    assert "<caption" in page
+    assert page.count("<tr") == 4
 
 
 def test_groups_without_a_line_are_left_out_and_counted() -> None:

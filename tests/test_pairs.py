@@ -41,7 +41,7 @@ def same(ours: pd.DataFrame, theirs: dict, rtol: float = 2e-4) -> None:
 @pytest.mark.parametrize("name", ["plain", "singular", "few", "missing", "ml"])
 def test_pairs_of_three_kinds_against_emmeans(name: str, adjust: Any) -> None:
     slopes = mlm.slope_pairs(model(name), "xc", by="kind", at={"w": 0}, adjust=adjust)
-    assert slopes["pair"].tolist()[0] == "kind = coast − kind = hills"
+    assert slopes["label"].tolist()[0] == "kind = coast − kind = hills"
     means = mlm.intercept_pairs(model(name), by="kind", at={"w": 0}, adjust=adjust)
     same(slopes, R["pairs"][name]["slopes"][adjust])
     same(means, R["pairs"][name]["means"][adjust])

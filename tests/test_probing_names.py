@@ -61,7 +61,7 @@ def test_two_names_that_meet_get_two_columns() -> None:
     assert set(table.columns[:2]) == {"t_value_", "t_value"}
 
 
-@pytest.mark.parametrize("name", ["my group", "1st", "x.1", "C"])
+@pytest.mark.parametrize("name", ["my group", "1st", "x.1", "C", "a-b", "true]", "T.x"])
 def test_names_in_backticks_are_one_variable(name: str) -> None:
     d = study().rename(columns={"w": name})
     fit = mlm.fit_mlm(f"y ~ x * `{name}` + (1 | g)", d)
@@ -76,6 +76,9 @@ TWO = {
     "text": lambda s: s.map({0: "no", 1: "yes"}),
     "text of pandas with a missing value": lambda s: (
         s.map({0: "no", 1: "yes"}).astype("string").mask(s.index == 3)
+    ),
+    "categories with one unused": lambda s: pd.Categorical(
+        s.map({0: "no", 1: "yes"}), ["perhaps", "no", "yes"]
     ),
     "ordered categories": lambda s: pd.Categorical(
         s.map({0: "no", 1: "yes"}), ["no", "yes"], ordered=True

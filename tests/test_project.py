@@ -45,7 +45,7 @@ def direct(requirements):
     return {canonicalize_name(Requirement(text).name): Requirement(text) for text in requirements}
 
 
-RUN, TEST = pins("requirements.txt"), pins("requirements-test.txt")
+RUN, SITE, TEST = (pins(f"requirements{kind}.txt") for kind in ("", "-site", "-test"))
 EXTRAS = {name: direct(texts) for name, texts in PROJECT["optional-dependencies"].items()}
 LIBRARY = direct(PROJECT["dependencies"])
 # The course's environment holds what the notebooks use and instructors need, but not Parquet.
@@ -56,7 +56,9 @@ CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["
 
 
 @pytest.mark.parametrize(
-    ("wanted", "pinned"), [(DIRECT_RUN, RUN), (DIRECT_TEST, TEST)], ids=["run", "test"]
+    ("wanted", "pinned"),
+    [(DIRECT_RUN, RUN), (EXTRAS["site"], SITE), (DIRECT_TEST, TEST)],
+    ids=["run", "site", "test"],
 )
 def test_what_the_package_needs_is_pinned(wanted, pinned):
     for name, requirement in wanted.items():
@@ -71,7 +73,7 @@ def test_the_oldest_versions_allowed_are_those_that_are_tried():
         assert str(allowed.specifier) == str(tried.specifier).replace("==", ">=")
 
 
-CALLED = {"PIL": "pillow", "IPython": "ipython", "dask": "dask"}  # import name to package name
+CALLED = {"PIL": "pillow", "py_mini_racer": "mini-racer"}  # import name to package name
 
 
 def imported_packages():
@@ -93,10 +95,12 @@ def imported_packages():
 
 
 def test_what_is_declared_is_what_is_imported():
-    extras = [EXTRAS[name] for name in ("files", "statsmodels", "teach", "cluster")]
+    extras = [EXTRAS[name] for name in ("files", "statsmodels", "teach", "site", "cluster")]
     declared = set(LIBRARY).union(*extras)
-    # pandas opens .xlsx with openpyxl and Dask computes with distributed; nothing imports them
-    assert declared - {"distributed"} == imported_packages()
+    # what others load by its name: Dask, Sphinx and JupyterLite
+    by_name = {"distributed", "myst-nb", "sphinx-book-theme", "jupyterlite-core"}
+    by_name |= {"jupyterlite-pyodide-kernel"}
+    assert declared - by_name == imported_packages()
 
 
 def test_the_wheel_holds_every_file_of_the_package():
@@ -113,17 +117,18 @@ def test_the_wheel_holds_every_file_of_the_package():
 
 def test_test_packages_are_not_needed_to_run():
     assert not set(RUN) & set(TEST)
+    assert not set(SITE) & {*RUN, *TEST}
 
 
 def test_pins_are_what_is_installed_here():
     """The closure is whole: every package that an installed one needs here is pinned."""
-    wanted, seen = [*DIRECT_RUN, *DIRECT_TEST], set()
+    wanted, seen = [*DIRECT_RUN, *EXTRAS["site"], *DIRECT_TEST], set()
     while wanted:
         name = canonicalize_name(wanted.pop())
         if name in seen:
             continue
         seen.add(name)
-        assert name in RUN | TEST, f"{name} is needed but not pinned"
+        assert name in RUN | SITE | TEST, f"{name} is needed but not pinned"
         for text in distribution(name).requires or []:
             requirement = Requirement(text)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
@@ -136,13 +141,19 @@ def test_conda_users_get_the_same_packages_at_the_same_versions():
     listed = dict(entry.split("==") for entry in from_pip if "==" in entry)
     python = conda.pop("python>")
     assert f">={python.split(',')[0]}" == PROJECT["requires-python"]
-    pinned = RUN | TEST
-    assert {**conda, **listed} == {name: pinned[name] for name in {*DIRECT_RUN, *DIRECT_TEST}}
+    pinned = RUN | SITE | TEST
+    wanted = {*DIRECT_RUN, *EXTRAS["site"], *DIRECT_TEST}
+    assert {**conda, **listed} == {name: pinned[name] for name in wanted}
     assert "--editable ." in from_pip
 
 
 def test_no_list_names_a_host():
-    for name in ("requirements.txt", "requirements-test.txt", "environment.yml"):
+    for name in (
+        "requirements.txt",
+        "requirements-site.txt",
+        "requirements-test.txt",
+        "environment.yml",
+    ):
         assert "://" not in (ROOT / name).read_text(encoding="utf-8")
 
 

@@ -88,6 +88,14 @@ def test_options_of_pandas_do_not_open_the_way_to_shifted_cells(tmp_path: Path) 
     assert read_data(file, delimiter=";")["b"].tolist() == [2, 5]
 
 
+def test_a_title_above_the_names_is_no_header(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("Our study\nid,ses\n1,2\n", encoding="utf-8")
+    with pytest.raises(MLMError, match="no title above them"):
+        read_data(file)
+    assert read_data(file, skiprows=1)["ses"].tolist() == [2]
+
+
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("id,ses,ses\n1,2,3\n", encoding="utf-8")

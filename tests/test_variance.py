@@ -224,3 +224,19 @@ def test_the_explorer_refuses_another_random_part_in_words(random: str) -> None:
     fit = mlm.fit_mlm(f"y ~ a * w + b + {random}", data)
     with pytest.raises(MLMError, match="intercept and of one slope"):
         mlm.explore_cross_level(fit)
+
+
+def test_an_explorer_needs_the_average_slope_in_the_fixed_part() -> None:
+    fit = mlm.fit_mlm("y ~ d + s + (1 + a | g)", _three_slopes().assign(s=lambda d: d.g % 2))
+    with pytest.raises(MLMError, match="lacks a by itself"):
+        mlm.explore_cross_level(fit)
+
+
+def test_a_rising_variance_of_the_means_is_explained() -> None:
+    """Within-school SES lowers σ² and cannot explain means: τ00 rises by about the fall / n."""
+    table = mlm.variance_explained(fit("hsb_null"), fit("hsb_m1_ri"))
+    assert table["explained"]["tau00"] < 0 < table["explained"]["sigma2"]
+    n = fit("hsb_null").nobs / fit("hsb_null").ngroups
+    change = table["full"] - table["base"]
+    assert change["tau00"] == pytest.approx(-change["sigma2"] / n, rel=0.3)
+    assert any("sigma2 / n" in note for note in table.attrs["notes"])

@@ -142,7 +142,7 @@ def test_a_fitting_vocabulary_has_no_problems():
         (lambda d: d.rename(columns={"score": "Score"}), "Did you mean 'Score'?"),
         (lambda d: d.drop(columns="class_id"), "no group column 'class_id'"),
         (lambda d: d.assign(class_id=1), "holds 1 class: a multilevel model needs several"),
-        (lambda d: d.assign(kind=d.hours), "varies within classes: set level = 1"),
+        (lambda d: d.assign(kind=d.hours), "put these rows right, set level = 1"),
         (lambda d: d.assign(hours=d.kind), "same for everybody in a class: set level = 2"),
         (lambda d: d.assign(kind=d.kind + 1), "The code '0' of 'kind' does not occur"),
         (lambda d: d.assign(kind=d.class_id), "The value '2' of 'kind' occurs in the data but"),

@@ -42,7 +42,7 @@ VARIABLES = {
 }
 LEVEL2 = {"schses", "schsesgdm", "sector", "region"}
 POINTS_APART = (
-    "the difference in reading score expected between two students of the same school who are one "
+    "the difference in reading score expected between two students of the same school one "
     "unit of SES apart."
 )
 
@@ -180,7 +180,8 @@ def test_notes_answer_the_usual_misreadings():
     assert "slopes, not means" in define(m3, "gamma12", EX1)
     assert (
         "not the contextual effect; that is what it exceeds the within-school slope by, γ02 − γ10 "
-        "(for a public school with average school mean SES)." in define(m3, "gamma02", EX1)
+        "(for a public school with average school mean SES); for other sector or school mean SES"
+        in define(m3, "gamma02", EX1)
     )
     assert "not the variance of the observed school means" in define(m2, "tau00", EX1)
     assert define(m2, "gamma01", EX1) == meaning(m2, "gamma01")
@@ -383,8 +384,8 @@ def test_level_1():
         "school for the student's family SES."
     )
     assert meaning(model(["Intercept"], ("Intercept",)), "sigma2") == (
-        "Variance of the reading score between students of the same school, taken to be equal in "
-        "all schools."
+        "Variance of the reading score of students around the true mean of their school, taken to "
+        "be equal in all schools."
     )
 
 
@@ -544,7 +545,7 @@ def test_level_of_the_interval():
 
 def test_for_somebody_without_statistics():
     text = plain(M3, "gamma11")
-    assert text.startswith("Picture two students of the same school, one unit of SES apart")
+    assert text.startswith("Picture two students of the same school one unit of SES apart")
     assert "Take only schools with average school mean SES." in text
     assert (
         "In public schools, the reading score of the student from the better-off family is on "

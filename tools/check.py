@@ -63,6 +63,24 @@ def style() -> list[Command]:
     return [python("-m", "ruff", "check", "."), python("-m", "ruff", "format", "--check", ".")]
 
 
+def layers() -> list[Command]:
+    """The direction of imports, once its contract is written."""
+    written = (ROOT / ".importlinter").is_file() or "[tool.importlinter]" in pyproject()
+    lint = Path(sys.executable).with_name("lint-imports")
+    return [[str(lint)]] if written else []
+
+
+def pyproject() -> str:
+    """The text of pyproject.toml."""
+    file = ROOT / "pyproject.toml"
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def scripts() -> list[Command]:
+    """Every script that runs in a browser is one that a browser can read."""
+    return [["node", "--check", str(path)] for path in sorted(ROOT.glob("mlm_helpers/**/*.js"))]
+
+
 def types() -> list[Command]:
     """Mypy."""
     return [python("-m", "mypy")]
@@ -93,6 +111,8 @@ def notebooks_in(folder: str) -> list[str]:
 STAGES: dict[str, Callable[[], list[Command]]] = {
     "style": style,
     "types": types,
+    "layers": layers,
+    "scripts": scripts,
     "package": package,
     "wheel": wheel,
     "notebooks": notebooks,

@@ -20,6 +20,8 @@ COMMANDS = {
     "solutions": "make the course's own solutions from their templates",
     "start": "write a first lesson file from a data file",
     "adapt": "make lecture, walkthrough and exercises on other data",
+    "site": "make the course's web site",
+    "lite": "make a version that runs in a browser",
     "slides": "export the lecture as a slide show and a PDF handout",
 }
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from mlm_helpers.authoring.claims import Claims
 from mlm_helpers.authoring.deck import Slide, arrange, renumber
 from mlm_helpers.authoring.template import TEMPLATES, Cell, Raw, blocks, cell_of, escape
 from mlm_helpers.errors import MLMError
@@ -176,6 +177,8 @@ class Context:
         return all(number == shown for number, shown in self._deck[1].items())
 
     # -- filling in
+    escape = staticmethod(escape)
+
     def render(self, cell: Cell) -> str:
         """The cell's text, filled in. In text, not in code, words are escaped for Markdown."""
         if cell.verbatim:
@@ -326,8 +329,8 @@ class Context:
 
     # -- numbers
     def _numbers(self) -> dict[str, Any]:
-        from mlm_helpers.engine.inference import compare
-        from mlm_helpers.interpret.probing import contextual_effect
+        from mlm_helpers.engine.compare import compare
+        from mlm_helpers.interpret.contextual import contextual_effect
         from mlm_helpers.interpret.residuals import eb_by, reliabilities
         from mlm_helpers.interpret.variance import variance_explained
 
@@ -379,7 +382,7 @@ class Context:
             "sig": lambda fit, s: self.row(fit, s)["p"] < self.lesson.alpha,
             "pval": lambda fit, s: float(self.row(fit, s)["p"]),
             # a share below 0 is a variance that came out larger, so that nothing is explained
-            "share": lambda x: Raw(f"{number(100 * float(x), 1)}%" if x > 0 else "none"),
+            "share": lambda x: Raw(Claims.share(float(x))),
             "tex": lambda s: Raw(tex(s)),
             "tex_list": lambda symbols: Raw(join_words([f"${tex(s)}$" for s in symbols])),
             # for headings: a table of contents does not set LaTeX
@@ -387,8 +390,7 @@ class Context:
             "quoted": lambda symbols: Raw(", ".join(f'"{s}"' for s in symbols)),
             "raw": Raw,
             "lrt": self.likelihood_ratio,
-            "became": self.became,
-            "lost": lambda part, whole: Raw(f"{100 * (1 - part / whole):.0f}%"),
+            "claim": _Ready(Claims(self)),
             "symbols": self.equation_symbols,
             "lit": self.equation_symbols,
         }
@@ -420,22 +422,6 @@ class Context:
             f"χ² = {row['Chisq']:.2f} on {int(row['Df'])} df: {_together(p_value(row['p']))}, or "
             f"{_together(p_value(row['p_boundary']))} if the boundary is taken into account."
         )
-
-    def became(self, before: float, after: float) -> str:
-        """What became of a difference of Model 2 when the second moderator came in."""
-        alike = f"between {self.v.group.many} alike in {self.m.label}"
-        share = after / before
-        if share < 0:
-            return f"{capital(alike)}, it is turned round."
-        if share < 0.25:
-            return f"{capital(alike)}, nearly nothing of it is left."
-        if share < 0.75:
-            return f"{capital(alike)}, a good part of it is gone."
-        if share < 0.9:
-            return f"{capital(alike)}, a small part of it is gone."
-        if share <= 1.1:
-            return f"It hardly changed: {self.m.label} does not account for it."
-        return f"It is larger {alike}."
 
     def _columns(self) -> list[SimpleNamespace]:
         v, lesson = self.v, self.lesson
@@ -527,6 +513,19 @@ class Context:
             f"not over {g.many}. So 0 stands for {escape(self._zero(m))}, and that is where every "
             "other parameter holds."
         )
+
+
+class _Ready:
+    """Claims whose sentences are Markdown already: they escape the words that they use."""
+
+    def __init__(self, claims: Claims):
+        self._claims = claims
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._claims, name)
+        if callable(found):
+            return lambda *arguments: Raw(found(*arguments))
+        return tuple(Raw(part) for part in found)
 
 
 def _greek(symbol: str) -> str:

@@ -126,6 +126,8 @@ def _advice(cells: list[str], header: list[str], all_rows: bool, dialect: Mappin
     name = _SEPARATORS.get(dialect["delimiter"], "separators")
     if any("\n" in cell for cell in cells):
         return "a quotation mark that opens there seems not to be closed."
+    if len(header) == 1:
+        return "the first line has to hold the names of the columns, with no title above them."
     if len(cells) < len(header):
         return "cells are missing there; an empty cell still needs its separator."
     if all_rows and len(cells) == len(header) + 1 and cells[-1] == "":

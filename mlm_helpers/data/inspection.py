@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mlm_helpers.data import checks, values
@@ -116,16 +117,30 @@ def inspect_data(
     data = data.reset_index(drop=True)  # an index may have the name of a column
     used = data[columns][data[group].notna()].reset_index(drop=True)
     numbers = {c: finite(used[c]) for c in levels if is_numeric(used[c])}
-    tables = {
-        "sizes": checks.sizes(data, group, len(level1), found),
+    with np.errstate(all="ignore"):  # numbers too large to be squared
+        tables = _tables(data, used, group, outcome, levels, numbers, found)
+    order = list(_TITLES)
+    return Inspection(tables, tuple(sorted(found, key=lambda f: order.index(f.check))))
+
+
+def _tables(
+    data: pd.DataFrame,
+    used: pd.DataFrame,
+    group: str,
+    outcome: str,
+    levels: Mapping[str, int],
+    numbers: Mapping[str, pd.Series],
+    found: Found,
+) -> dict[str, pd.DataFrame]:
+    predictors = sum(level == 1 for level in levels.values()) - 1
+    return {
+        "sizes": checks.sizes(data, group, predictors, found),
         "missing": checks.missing(data, group, levels, found),
         "levels": checks.levels(used, group, levels, found),
         "within": checks.within(used, group, levels, outcome, numbers, found),
         "outliers": values.outliers(used, group, levels, numbers, found),
         "coding": values.coding(data, group, levels, found),
     }
-    order = list(_TITLES)
-    return Inspection(tables, tuple(sorted(found, key=lambda f: order.index(f.check))))
 
 
 def _asked(

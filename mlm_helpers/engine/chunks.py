@@ -17,19 +17,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlm_helpers.engine.formula import (
-    Design,
-    ParsedFormula,
-    build_design,
+from mlm_helpers.engine.design import Design, build_design, term_of_frame
+from mlm_helpers.engine.formula import ParsedFormula, parse_formula
+from mlm_helpers.engine.identified import better_basis
+from mlm_helpers.engine.moments import Basis, GroupSums, Moments, add_rows, from_sums, left_over
+from mlm_helpers.engine.names import variables_of
+from mlm_helpers.engine.rows import (
     check_columns,
     complete_rows,
-    factor_variables,
     group_codes,
     known_columns,
-    parse_formula,
-    term_of_frame,
 )
-from mlm_helpers.engine.moments import Basis, GroupSums, Moments, add_rows, from_sums, left_over
 from mlm_helpers.engine.structure import VariableInfo
 from mlm_helpers.engine.variables import centering, one_value_a_group
 from mlm_helpers.errors import MLMError, needed
@@ -432,7 +430,7 @@ class ChunkedDesign(Design):
     def level2_values(self, term: str) -> Array:
         """A level-2 term, one value per group."""
         frame = self.group_frame.assign(**{self.formula.group: self.labels})
-        return term_of_frame(term, frame, self.formula)
+        return term_of_frame(self.structure.parts_of(term), frame, self.formula)
 
 
 @dataclass(frozen=True)
@@ -584,12 +582,17 @@ def fit_chunks(formula: str, data: Any, reml: bool = True, progress: bool = Fals
     first, source = _first_chunk(source, columns)
     known_columns(first, columns, parsed.group)
     categories = _categories(parsed, source, first, progress)
-    design = build_design(parsed, _coded(complete_rows(first[columns])[0], categories))
+    design = build_design(parsed, _coded(complete_rows(first[columns])[0], categories), True)
     basis = basis_of(design)
     recipe = _Recipe.of(design, categories)
     work = partial(_piece, recipe=recipe, basis=basis)
     kept = in_one_pass(source, columns, work, merge_kept, progress, "cross-products")
     moments = from_sums(kept.labels, kept.group_sums(len(design.random)), basis)
+    better = better_basis(moments)
+    if better is not None and not source.once:
+        work = partial(_piece, recipe=recipe, basis=better)
+        kept = in_one_pass(source, columns, work, merge_kept, progress, "cross-products")
+        moments = from_sums(kept.labels, kept.group_sums(len(design.random)), better)
     kept = kept.without_products()
     if moments.cancels and not source.once:
         second = partial(_left_over, recipe=recipe, moments=moments)
@@ -758,20 +761,57 @@ def _categories(
             "fit: pass a function that returns the chunks anew, or a Parquet file."
         )
     found = in_one_pass(source, wanted, _distinct, _unite, progress, "categories")
-    return {name: pd.Index(sorted(found[name])) for name in wanted}
+    return {name: found[name].in_order(name) for name in wanted}
 
 
-def _distinct(chunk: pd.DataFrame) -> dict[str, set]:
-    return {str(name): set(chunk[name].dropna().unique().tolist()) for name in chunk.columns}
+@dataclass(frozen=True)
+class _Seen:
+    """The values of a categorical column, and the orders in which its chunks declare them."""
+
+    values: frozenset
+    orders: tuple[tuple, ...]
+
+    def in_order(self, name: str) -> pd.Index:
+        """The values in the order that the chunks declare, or sorted if they are plain text."""
+        place: dict[Any, int] = {}
+        for order in sorted(self.orders, key=len, reverse=True):
+            for value in order:
+                place.setdefault(value, len(place))
+        for order in self.orders:
+            at = [place[value] for value in order]
+            if at != sorted(at):
+                raise MLMError(
+                    f"The chunks have the categories of {name!r} in different orders, "
+                    f"{list(self.orders[0])} and {list(order)}: give all chunks one order."
+                )
+        if set(self.values) <= set(place):
+            return pd.Index(sorted(self.values, key=place.__getitem__))
+        return pd.Index(sorted(self.values))
 
 
-def _unite(found: list[dict[str, set]], _: bool) -> dict[str, set]:
-    return {name: set().union(*(f[name] for f in found)) for name in found[0]}
+def _distinct(chunk: pd.DataFrame) -> dict[str, _Seen]:
+    return {str(name): _seen(chunk[name]) for name in chunk.columns}
+
+
+def _seen(values: pd.Series) -> _Seen:
+    declared = isinstance(values.dtype, pd.CategoricalDtype)
+    orders = (tuple(values.cat.categories),) if declared else ()
+    return _Seen(frozenset(values.dropna().unique().tolist()), orders)
+
+
+def _unite(found: list[dict[str, _Seen]], _: bool) -> dict[str, _Seen]:
+    return {
+        name: _Seen(
+            frozenset().union(*(f[name].values for f in found)),
+            tuple(dict.fromkeys(order for f in found for order in f[name].orders)),
+        )
+        for name in found[0]
+    }
 
 
 def _wrapped_in_c(parsed: ParsedFormula, name: str) -> bool:
     return any(
-        factor.expr.startswith("C(") and name in factor_variables(factor.expr)
+        factor.expr.startswith("C(") and name in variables_of(factor)
         for term in parsed.fixed
         for factor in term.factors
     )
@@ -780,5 +820,8 @@ def _wrapped_in_c(parsed: ParsedFormula, name: str) -> bool:
 def _coded(frame: pd.DataFrame, categories: dict[str, pd.Index]) -> pd.DataFrame:
     if not categories:
         return frame
-    coded = {n: pd.Categorical(frame[n], categories=index) for n, index in categories.items()}
+    coded = {
+        n: frame[n].astype(object).astype(pd.CategoricalDtype(index))
+        for n, index in categories.items()
+    }
     return frame.assign(**coded)

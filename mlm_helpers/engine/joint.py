@@ -117,7 +117,7 @@ def _rows_named(fit: MLMFit, name: str) -> Array:
     identity = np.eye(len(fit.design.columns))
     wanted = frozenset(split_product(name))
     for term in terms_of(fit):
-        if wanted == term.factors:
+        if name in (term.name, term.name.replace("`", "")) or wanted == term.factors:
             return identity[list(term.at)]
     try:
         column = fit.structure.coefficient(name).column

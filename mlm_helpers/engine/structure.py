@@ -6,8 +6,10 @@ exercise checks can be derived from a model without knowing how it was fitted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mlm_helpers.errors import MLMError, suggest
 
@@ -32,6 +34,33 @@ class VariableInfo:
     binary: bool = False
     centered: str = "none"
     off: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One factor of a column: ``region[T.South]`` is the factor ``region``, coding ``T`` (``cell``
+    for a dummy of every category), category South. ``uses`` are the variables behind the factor;
+    numbers have no coding."""
+
+    text: str
+    factor: str
+    uses: tuple[str, ...]
+    coding: str = ""
+    category: Any = None
+
+
+def parts_of_text(column: str) -> tuple[Part, ...]:
+    """The factors of a column by its name alone, for names that a user typed."""
+    if column == INTERCEPT:
+        return ()
+    out = []
+    for text in split_product(column):
+        match = re.fullmatch(r"(.+?)\[(?:([A-Z])\.)?(.*)\]", text)
+        if match:
+            out.append(Part(text, match[1], (match[1],), match[2] or "cell", match[3]))
+        else:
+            out.append(Part(text, text, (text.strip("`"),)))
+    return tuple(out)
 
 
 @dataclass(frozen=True)
@@ -74,6 +103,19 @@ class Structure:
     blocks: tuple[tuple[int, ...], ...]
     variables: Mapping[str, VariableInfo] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def parts_of(self, term: str) -> tuple[Part, ...]:
+        """The factors of a column or of its level-1 or level-2 part."""
+        found = self.parts.get(term)
+        return parts_of_text(term) if found is None else found
+
+    def same_term(self, one: str, other: str) -> bool:
+        """Whether two names are one product, in whichever order it is written."""
+        return self._factors(one) == self._factors(other)
+
+    def _factors(self, term: str) -> frozenset[str]:
+        return frozenset(part.text for part in self.parts_of(term))
 
     @property
     def coefficients(self) -> tuple[Coefficient, ...]:
@@ -101,9 +143,9 @@ class Structure:
         MLMError
             If the model has no such coefficient.
         """
-        wanted = frozenset(split_product("Intercept" if name in ("1", "(Intercept)") else name))
+        wanted = INTERCEPT if name in ("1", "(Intercept)") else name
         for c in self.coefficients:
-            if name == c.symbol or wanted == frozenset(split_product(c.column)):
+            if name == c.symbol or self.same_term(wanted, c.column):
                 return c
         known = [c.column for c in self.coefficients] + [c.symbol for c in self.coefficients]
         raise MLMError(
@@ -137,22 +179,31 @@ def build_structure(
     blocks: Sequence[Sequence[int]],
     level_of: Callable[[str], int],
     variables: Mapping[str, VariableInfo],
+    parts: Mapping[str, tuple[Part, ...]] | None = None,
 ) -> Structure:
     """Number the columns as γ_pq.
 
     ``level_of(factor)`` tells the level (1 or 2) of one factor of a product, such as ``"famsesc"``
-    or ``"region[T.South]"``. p counts the level-1 terms, q the level-2 terms, both in the order in
+    or ``"region[T.South]"``; ``parts`` holds the factors of each column (by default read off its
+    name). p counts the level-1 terms, q the level-2 terms, both in the order in
     which they appear: first those that have a main effect, then those only in products.
     """
-    parts = [_split_levels(c, level_of) for c in columns]
+    known = dict(parts) if parts is not None else {}
+    for name in (*columns, *random):
+        known.setdefault(name, parts_of_text(name))
+    split = [_split_levels(known[c], level_of) for c in columns]
+    for column, levels in zip(columns, split, strict=True):
+        for level, term in enumerate(levels, start=1):
+            if term is not None:
+                known.setdefault(term, tuple(f for f in known[column] if level_of(f.text) == level))
     random_terms = [None if r == INTERCEPT else r for r in random]
-    level1 = _in_order([a for a, b in parts if b is None] + [a for a, _ in parts] + random_terms)
-    level2 = _in_order([b for a, b in parts if a is None] + [b for _, b in parts])
+    level1 = _in_order([a for a, b in split if b is None] + [a for a, _ in split] + random_terms)
+    level2 = _in_order([b for a, b in split if a is None] + [b for _, b in split])
     p_of: dict[str | None, int] = {None: 0, **{name: i + 1 for i, name in enumerate(level1)}}
     q_of: dict[str | None, int] = {None: 0, **{name: i + 1 for i, name in enumerate(level2)}}
     coefficients = [
         Coefficient(_symbol(p_of[a], q_of[b]), c, a, b, p_of[a], q_of[b])
-        for c, (a, b) in zip(columns, parts, strict=True)
+        for c, (a, b) in zip(columns, split, strict=True)
     ]
     equations = []
     for name, p in p_of.items():
@@ -170,15 +221,15 @@ def build_structure(
         blocks=tuple(tuple(b) for b in blocks),
         variables=dict(variables),
         columns=tuple(columns),
+        parts=known,
     )
 
 
-def _split_levels(column: str, level_of: Callable[[str], int]) -> tuple[str | None, str | None]:
-    if column == INTERCEPT:
-        return None, None
-    factors = split_product(column)
-    one = ":".join(f for f in factors if level_of(f) == 1)
-    two = ":".join(f for f in factors if level_of(f) == 2)
+def _split_levels(
+    parts: Sequence[Part], level_of: Callable[[str], int]
+) -> tuple[str | None, str | None]:
+    one = ":".join(f.text for f in parts if level_of(f.text) == 1)
+    two = ":".join(f.text for f in parts if level_of(f.text) == 2)
     return one or None, two or None
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlm_helpers.engine.formula import r_name, r_order
+from mlm_helpers.engine.names import r_name, r_order
 from mlm_helpers.engine.rformat import abbreviate, coefficient_cells, r_format, stars, zapsmall
 
 if TYPE_CHECKING:
+    from mlm_helpers.engine.compare import Comparison
     from mlm_helpers.engine.fit import MLMFit
-    from mlm_helpers.engine.inference import Comparison
 
 _LEGEND = "Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1"
 _HEAD = ["Estimate", "Std. Error", "df", "t value", "Pr(>|t|)"]
@@ -93,7 +93,7 @@ def random_cells(fit: MLMFit) -> list[list[str]]:
             with np.errstate(invalid="ignore", divide="ignore"):
                 r = [t[a, b] / (sd[a] * sd[b]) for b in block[:i]]
             correlations = [f"{v:.2f}" if math.isfinite(v) else "NaN" for v in r]
-            name = r_name(fit.design.random[a])
+            name = r_name(fit.design.parts[fit.design.random[a]])
             rows.append([label if i == 0 else "", name, variances[a], sds[a], *correlations])
     rows.append(["Residual", "", variances[-1], sds[-1]])
     return rows
@@ -102,7 +102,7 @@ def random_cells(fit: MLMFit) -> list[list[str]]:
 def fixed_cells(fit: MLMFit) -> tuple[list[str], list[list[str]]]:
     """R's row names and the cells of the fixed-effects table."""
     table = fit.fixed_effects
-    names = r_order(fit.design.columns, fit.design.formula.variables)
+    names = r_order(fit.design.parts, fit.design.columns, fit.design.formula.variables)
     rows = [tuple(float(v) for v in row) for row in table.to_numpy()]
     return names, coefficient_cells(rows)  # type: ignore[arg-type]
 
@@ -128,7 +128,7 @@ def _fixed_lines(fit: MLMFit) -> list[str]:
 
 
 def _correlation_lines(fit: MLMFit) -> list[str]:
-    names = r_order(fit.design.columns, fit.design.formula.variables)
+    names = r_order(fit.design.parts, fit.design.columns, fit.design.formula.variables)
     v = fit.vcov.to_numpy()
     sd = np.sqrt(np.diag(v))
     r = v / np.outer(sd, sd)

@@ -25,8 +25,8 @@ Array = NDArray[np.float64]
 SAME = 1e-9
 # A mean this small beside the standard deviation is 0 but for rounding, or for printed decimals.
 _ZERO, _PRINTED = 1e-6, 1e-4
-# One raw column in a million has group means as near to 0 as this.
-_CHANCE = 1e-6
+# One raw column in ten thousand has group means as near to 0 as this.
+_CHANCE = 1e-4
 # Beyond this squared standard error a single group was not centered, whatever the others are.
 _WORST = 20.0
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from mlm_helpers.exercises.judging.ideas import RULES, TextQuestion
+from mlm_helpers.exercises.judging.rules import RULES
+from mlm_helpers.exercises.judging.text import TextQuestion
 from mlm_helpers.exercises.questions import MatchQuestion, Question
 from mlm_helpers.exercises.study import Study, lecture_study
 

@@ -2,85 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from mlm_helpers.engine.compare import compare
 from mlm_helpers.engine.fit import MLMFit, fit_mlm
-from mlm_helpers.engine.inference import compare
 from mlm_helpers.engine.structure import Structure
 from mlm_helpers.errors import MLMError
+from mlm_helpers.exercises.terms import Terms
 from mlm_helpers.lesson.lesson import Lesson
 from mlm_helpers.lesson.roles import LECTURE, Roles
 
 if TYPE_CHECKING:
-    from mlm_helpers.words.vocabulary import Code, Predictor, Vocabulary
+    from mlm_helpers.words.vocabulary import Vocabulary
 
-
-@dataclass(frozen=True)
-class Words:
-    """What things are called in the replies."""
-
-    school: str
-    schools: str
-    student: str
-    mean: str
-    score: str
-    points: str
-    low: str
-    high: str
-    sector: str
-    context: str
-    slope: str
-    within: str
-    one_low: str = ""  # "a public school"
-    one_high: str = ""
-    # further phrases of these data, and what they are in the lecture's words
-    phrases: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def of(cls, structure: Structure, vocabulary: Vocabulary) -> Words:
-        """The words for a model like Model 3: one level-1 predictor, a 0/1 predictor of schools
-        and a numeric one."""
-        x, (w, z) = structure.level1_predictors[0], structure.level2_predictors[:2]
-        px, pw, pz = (vocabulary.predictor(name) for name in (x, w, z))
-        zero, one = pw.code(0), pw.code(1)
-        return cls(
-            school=vocabulary.group.one,
-            schools=vocabulary.group.many,
-            student=vocabulary.unit.one,
-            mean=vocabulary.outcome.mean,
-            score=vocabulary.outcome.label,
-            points=vocabulary.outcome.units,
-            low=zero.name if zero else f"{pw.label} 0",
-            high=one.name if one else f"{pw.label} 1",
-            sector=pw.label,
-            context=pz.label,
-            slope=px.slope or f"slope of {px.label}",
-            within=px.label,
-            one_low=zero.one if zero else f"a {vocabulary.group.one} with {pw.label} 0",
-            one_high=one.one if one else f"a {vocabulary.group.one} with {pw.label} 1",
-            phrases=_phrases(vocabulary, px, pz, zero, one),
-        )
-
-
-def _phrases(
-    v: Vocabulary, x: Predictor, z: Predictor, zero: Code | None, one: Code | None
-) -> tuple[tuple[str, str], ...]:
-    out = [
-        (v.unit.many, "students"),
-        (z.unit, "unit of school mean SES"),
-        (x.unit, "unit of family SES"),
-    ]
-    if zero and one:
-        out += [(zero.many, "public schools"), (zero.one, "a public school")]
-        out += [(one.many, "private schools"), (one.one, "a private school")]
-    if x.higher:
-        out.append((x.higher, "the student from the better-off family"))
-    return tuple(out)
+ALPHA = 0.05
 
 
 class Study:
@@ -102,7 +41,7 @@ class Study:
             _check_shape(m3.structure)
         self.m3 = m3
         self.structure, self.vocabulary = words_for(m3, vocabulary)
-        self.words = Words.of(self.structure, self.vocabulary)
+        self.words = Terms.of(self.structure, self.vocabulary)
         self.x = self.structure.level1_predictors[0]
         self.w, self.z = self.structure.level2_predictors[:2]
         self.outcome, self.group = self.structure.outcome, self.structure.group
@@ -150,6 +89,16 @@ class Study:
         """The row of the fixed-effects table."""
         column = fit.structure.coefficient(":".join(factors) if factors else "Intercept").column
         return fit.fixed_effects.T[column]
+
+    @property
+    def tells_slopes_apart(self) -> bool:
+        """Whether Model 3 tells the slopes of the two kinds apart, at the 5% level."""
+        return float(self.row(self.m3, self.x, self.w)["p"]) < ALPHA
+
+    @property
+    def tells_means_apart(self) -> bool:
+        """Whether Model 3 tells the means of the two kinds apart, at the 5% level."""
+        return float(self.row(self.m3, self.w)["p"]) < ALPHA
 
     def tau(self, fit: MLMFit, k: int, column: str = "variance") -> float:
         """τ_kk of a fit, or another column of its row."""

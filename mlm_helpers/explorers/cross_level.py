@@ -88,6 +88,13 @@ class Reference:
                 f"{self.level1}; the fit has random {' and '.join(named)}: give it one with "
                 f"(1 + {self.level1} | {group})."
             )
+        missing = [n for n in ("gamma00", "gamma10") if n not in self.columns]
+        if missing:
+            what = "an intercept" if missing[0] == "gamma00" else f"{self.level1} by itself"
+            raise MLMError(
+                f"This explorer moves the average intercept and slope; the fit's fixed part lacks "
+                f"{what}: fit a model with 1 + {self.level1} in its fixed part."
+            )
 
     @cached_property
     def rows(self) -> tuple[str, ...]:

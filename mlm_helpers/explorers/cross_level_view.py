@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlm_helpers.engine.fit import MLMFit
-from mlm_helpers.engine.formula import r_order
+from mlm_helpers.engine.names import r_order
 from mlm_helpers.engine.rformat import r_format
 from mlm_helpers.errors import MLMError
 from mlm_helpers.explorers import cross_level as cl
@@ -486,7 +486,11 @@ class CrossLevelExplorer(Explorer):
         reference = self.references[state["mode"]]
         design = reference.fit.design
         labels = dict(
-            zip(reference.rows, r_order(design.columns, design.formula.variables), strict=True)
+            zip(
+                reference.rows,
+                r_order(design.parts, design.columns, design.formula.variables),
+                strict=True,
+            )
         )
         tau = [state["tau00"], state["tau11"]]
         variances = r_format([*tau, reference.fit.sigma2], 4)

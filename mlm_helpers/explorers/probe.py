@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mlm_helpers.engine.fit import MLMFit
 from mlm_helpers.engine.inference import t_interval, t_table
 from mlm_helpers.explorers.roles import Roles
-from mlm_helpers.interpret.probing import JohnsonNeyman, johnson_neyman
+from mlm_helpers.interpret.johnson_neyman import JohnsonNeyman, johnson_neyman
 
 Array = NDArray[np.float64]
 

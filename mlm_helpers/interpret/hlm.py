@@ -6,6 +6,7 @@ Source: Raudenbush & Bryk (2002), Hierarchical Linear Models, 2nd ed., eq. 3.103
 
 from __future__ import annotations
 
+import html
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from mlm_helpers.engine.inference import p_of_chi2
 from mlm_helpers.engine.structure import INTERCEPT
+from mlm_helpers.engine.summary import html_table
 from mlm_helpers.errors import MLMError
 from mlm_helpers.interpret.residuals import reliabilities
-from mlm_helpers.text import count
+from mlm_helpers.text import count, p_value
 
 if TYPE_CHECKING:
     from mlm_helpers.engine.fit import MLMFit
@@ -65,29 +67,37 @@ class HLMTests:
             what = "intercepts" if row["term"] == INTERCEPT else f"slopes of {row['term']}"
             said.append(
                 f"{name}: the {what} of {int(row['groups'])} groups vary {found} "
-                f"(χ² = {row['chi2']:.1f}, {int(row['df'])} df, p {_p(row['p'])})"
+                f"(χ² = {row['chi2']:.1f}, {int(row['df'])} df, {p_value(row['p'])})"
             )
         if math.isfinite(self.H):
             unequal = "differs between groups" if self.H_p < 0.05 else "may be the same in all"
             said.append(
-                f"σ² {unequal} (H = {self.H:.1f}, {self.H_df} df, p {_p(self.H_p)}; "
+                f"σ² {unequal} (H = {self.H:.1f}, {self.H_df} df, {p_value(self.H_p)}; "
                 f"{count(self.H_groups, 'group')})"
             )
         return "; ".join(said) + "."
 
-    def __str__(self) -> str:
-        shown = self.table.copy()
+    def _printed(self) -> pd.DataFrame:
+        """The table as HLM prints it, five decimals."""
+        out = self.table.copy()
         for column in ("sd", "variance", "chi2", "p", "reliability"):
-            shown[column] = ["" if pd.isna(v) else f"{v:.5f}" for v in shown[column]]
+            out[column] = ["" if pd.isna(v) else f"{v:.5f}" for v in out[column]]
         for column in ("df", "groups"):
-            shown[column] = ["" if pd.isna(v) else f"{int(v)}" for v in shown[column]]
-        return f"{shown.to_string()}\n\n{self.sentence}"
+            out[column] = ["" if pd.isna(v) else f"{int(v)}" for v in out[column]]
+        return out
+
+    def __str__(self) -> str:
+        return f"{self._printed().to_string()}\n\n{self.sentence}"
 
     __repr__ = __str__
 
-
-def _p(p: float) -> str:
-    return "< .001" if p < 0.001 else f"= {p:.3f}".replace("0.", ".", 1)
+    def _repr_html_(self) -> str:
+        printed = self._printed()
+        rows = [[str(name), *map(str, row)] for name, row in zip(
+            printed.index, printed.to_numpy().tolist(), strict=True)]  # fmt: skip
+        caption = "Variances, and tests of those between groups"
+        table = html_table(caption, ["parameter", *printed.columns], rows)
+        return f"{table}<p>{html.escape(self.sentence)}</p>"
 
 
 def hlm_tests(fit: MLMFit, smallest: int = 10) -> HLMTests:

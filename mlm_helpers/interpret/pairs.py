@@ -50,9 +50,9 @@ def slope_pairs(
 
     Returns
     -------
-    DataFrame, one row per pair: ``pair`` ("kind = a − kind = b"), ``estimate std_error df t p lower
-    upper``; p and interval adjusted. ``attrs["note"]`` says how, ``attrs["sentence"]`` what was
-    found.
+    DataFrame, one row per pair: ``label`` ("kind = a − kind = b"), ``estimate std_error df t p
+    lower upper``; p and interval adjusted. ``attrs["note"]`` says how, ``attrs["sentence"]`` what
+    was found.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def _pairs(
             "to compare: leave one out, or add the product that lets them differ."
         )
     out = t_table(fit, weights, level, df)
-    out.insert(0, "pair", names)
+    out.insert(0, "label", names)
     _adjust(out, len(rows), level, adjust)
     out.attrs |= scene.attrs
     out.attrs["note"] = " ".join([scene.attrs["note"], _method(adjust, len(pairs))]).strip()
@@ -135,7 +135,7 @@ def _method(adjust: Adjust, m: int) -> str:
 
 def _sentence(table: pd.DataFrame, what: str, level: float) -> str:
     alpha = f"{1 - level:.2g}"
-    apart = table.loc[table["p"] < 1 - level, "pair"].tolist()
+    apart = table.loc[table["p"] < 1 - level, "label"].tolist()
     rest = len(table) - len(apart)
     if not apart:
         return (

@@ -18,8 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from mlm_helpers.engine.design import Design, build_design
 from mlm_helpers.engine.fit import MLMFit, fit_moments, moments_of, semi_cholesky
-from mlm_helpers.engine.formula import Design, build_design, parse_formula
+from mlm_helpers.engine.formula import parse_formula
 from mlm_helpers.engine.inference import p_of_t, satterthwaite, t_interval, t_quantile
 from mlm_helpers.errors import MLMError
 
@@ -225,7 +226,7 @@ def _check_can_work(study: Study, seed: int) -> None:
             return
     raise MLMError(
         f"A study of {study.groups} schools with {study.size} students each cannot be fitted, so "
-        f"it has no power: {reasons[0]}"
+        f"it has no power: take more students a school, or more schools. The fit says: {reasons[0]}"
     )
 
 

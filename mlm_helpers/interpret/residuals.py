@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlm_helpers.engine.formula import term_values
+from mlm_helpers.engine.design import term_values
 from mlm_helpers.errors import MLMError, suggest
 
 if TYPE_CHECKING:

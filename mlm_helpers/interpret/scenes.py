@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlm_helpers.engine.formula import factor_variables, new_columns
+from mlm_helpers.engine.design import new_columns
 from mlm_helpers.engine.inference import p_of_t, t_interval
+from mlm_helpers.engine.names import variables_of
 from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.text import shown
 
@@ -30,7 +31,7 @@ Df = Literal["satterthwaite", "z"]
 
 # Columns that tables of estimates have; a variable of such a name gets another column.
 _ESTIMATES = ("estimate", "std_error", "df", "t", "p", "lower", "upper")
-_TAKEN = frozenset((*_ESTIMATES, "label", "slope", "significant", "predicted", "effect", "pair"))
+_TAKEN = frozenset((*_ESTIMATES, "label", "slope", "significant", "predicted", "effect"))
 
 
 def t_table(fit: MLMFit, weights: Array, level: float, df: Df) -> pd.DataFrame:
@@ -115,7 +116,7 @@ class Probe:
         for term, columns in spec.term_slices.items():
             used = set()
             for factor in term.factors:
-                names = _names_of(factor)
+                names = set(variables_of(factor))
                 used |= names
                 if factor.expr.startswith("C("):
                     self._coded |= names
@@ -369,13 +370,6 @@ class Probe:
                 keep &= (self.data[name] == scene.frame[name].iloc[row]).to_numpy()
         values = self.data[predictor].astype(float)[keep if keep.any() else slice(None)]
         return np.linspace(float(values.min()), float(values.max()), points)
-
-
-def _names_of(factor: Any) -> set[str]:
-    """The variables of one factor of a term; a name in backticks is one, whatever is in it."""
-    if factor.eval_method is not None and factor.eval_method.value == "lookup":
-        return {factor.expr}
-    return set(factor_variables(factor.expr))
 
 
 def _label(name: str, value: Any, what: str, width: float) -> str:

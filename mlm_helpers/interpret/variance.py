@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlm_helpers.engine.structure import INTERCEPT, split_product
+from mlm_helpers.engine.structure import INTERCEPT
 from mlm_helpers.engine.variables import Centering, centering_of
 from mlm_helpers.errors import MLMError
 from mlm_helpers.interpret.residuals import term_column
@@ -61,9 +61,10 @@ def icc(fit: MLMFit, at: Mapping[str, float] | None = None) -> float:
 
 # ---- variance explained between two fits --------------------------------------------------
 def variance_explained(base: MLMFit, full: MLMFit) -> pd.DataFrame:
-    """The share of each variance of ``base`` that the predictors added in ``full`` explain.
+    """Variance explained: the proportional reduction of each variance from ``base`` to ``full``.
 
-    (base - full) / base for τ00, τ11, ... and σ² (Raudenbush & Bryk 2002, p. 74 and p. 85).
+    (base - full) / base for τ00, τ11, ... and σ² (Raudenbush & Bryk 2002, p. 74 and p. 85). It
+    compares two estimates, without an interval: ``mlm.bootstrap`` gives one.
 
     Returns
     -------
@@ -139,12 +140,17 @@ def _notes(table: pd.DataFrame, base: MLMFit, full: MLMFit) -> tuple[str, ...]:
             f"{' and '.join(down)} came out larger in the fuller model, so its share is negative: "
             "the estimates are not bound to fall when a predictor is added."
         )
+    if "tau00" in down and table["explained"]["sigma2"] > 0:
+        notes.append(
+            "tau00 is about the variance of the group means minus sigma2 / n: a level-1 predictor "
+            "that lowers sigma2 lets it rise."
+        )
     none = [str(name) for name in table.index[table["explained"].isna()]]
     if none:
         notes.append(f"{' and '.join(none)} is 0 in the base model: there is nothing to explain.")
 
     def fixed(fit: MLMFit) -> set[frozenset[str]]:
-        return {frozenset(split_product(c)) for c in fit.design.columns}
+        return {frozenset(f.text for f in fit.design.parts[c]) for c in fit.design.columns}
 
     if not fixed(base) <= fixed(full):
         notes.append(

@@ -154,7 +154,7 @@ def first_rows(fit: MLMFit) -> NDArray[np.intp]:
 
 def level2_values(fit: MLMFit, term: str) -> Array:
     """A level-2 term, one value per group."""
-    from mlm_helpers.engine.formula import term_values
+    from mlm_helpers.engine.design import term_values
 
     d = fit.design
     column = d.x[:, d.columns.index(term)] if term in d.columns else term_values(d, term)

@@ -159,8 +159,8 @@ def slopes(
     vocabulary: Vocabulary | str | None = None,
     **options: Any,
 ) -> Shown:
-    """Simple slopes (``probing.simple_slopes``) with the words for ``by``."""
-    from mlm_helpers.interpret.probing import simple_slopes
+    """Simple slopes (``slopes.simple_slopes``) with the words for ``by``."""
+    from mlm_helpers.interpret.slopes import simple_slopes
 
     frame = simple_slopes(fit, predictor, by=by, **options)
     _, words = words_for(fit, vocabulary)
@@ -174,8 +174,8 @@ def means(
     vocabulary: Vocabulary | str | None = None,
     **options: Any,
 ) -> Shown:
-    """Expected means (``probing.simple_intercepts``) with the words for ``by``."""
-    from mlm_helpers.interpret.probing import simple_intercepts
+    """Expected means (``slopes.simple_intercepts``) with the words for ``by``."""
+    from mlm_helpers.interpret.slopes import simple_intercepts
 
     frame = simple_intercepts(fit, by=by, **options)
     _, words = words_for(fit, vocabulary)

@@ -17,10 +17,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlm_helpers.engine.structure import INTERCEPT, Structure, VariableInfo, split_product
+from mlm_helpers.engine.structure import INTERCEPT, Part, Structure, VariableInfo
 from mlm_helpers.engine.variables import is_centered_within
 from mlm_helpers.errors import MLMError, suggest
-from mlm_helpers.text import join_words
+from mlm_helpers.text import join_words, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -423,15 +423,14 @@ class Factor:
 
 def factors_of(term: str, structure: Structure) -> tuple[Factor, ...]:
     """The factors of a term such as ``"sector:schsesgdm"``."""
-    return tuple(_factor(text, structure) for text in split_product(term))
+    return tuple(_factor(part, structure) for part in structure.parts_of(term))
 
 
-def _factor(text: str, structure: Structure) -> Factor:
-    base, coding, category = text, "", None
-    bracket = re.fullmatch(r"(.*)\[(?:([A-Z])\.)?([^\[\]]*)\]", text)
-    if bracket:
-        base, category = bracket[1], bracket[3]
-        coding = bracket[2] or "cell"
+def _factor(part: Part, structure: Structure) -> Factor:
+    text, base, coding = part.text, part.factor, part.coding
+    category = str(part.category) if coding else None
+    if not coding and text != base:  # poly(x, 2)[1]
+        coding, category = "cell", text[len(base) + 1 : -1]
     plain = base.strip("`")
     if plain in structure.variables:
         return Factor(text, plain, coding, category, (plain,))
@@ -783,7 +782,7 @@ def _where_it_varies(values: pd.Series, keys: pd.Series, v: Vocabulary) -> str:
     a, b = values[keys == first].dropna().unique()[:2]
     others = len(several) - 1
     more = f", and {others} more {v.group.one if others == 1 else v.group.many}" if others else ""
-    return f"{v.group.one} {first} has both {a} and {b}{more}"
+    return f"{v.group.one} {first} has both {shown(a)} and {shown(b)}{more}"
 
 
 def _code_problems(p: Predictor, values: pd.Series) -> Iterator[str]:

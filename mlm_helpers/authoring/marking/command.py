@@ -16,6 +16,7 @@ from mlm_helpers.authoring.build import exercises_folder
 from mlm_helpers.authoring.marking.class_page import Protection
 from mlm_helpers.authoring.marking.collect import Collected, collect
 from mlm_helpers.authoring.marking.gradebook import fill_gradebook
+from mlm_helpers.authoring.marking.handed import files_in
 from mlm_helpers.authoring.marking.isolation import Isolation, isolation, ways
 from mlm_helpers.authoring.marking.mark import Marked, Marker
 from mlm_helpers.authoring.marking.names import read_pattern
@@ -27,6 +28,7 @@ from mlm_helpers.authoring.marking.runner import Limits
 from mlm_helpers.authoring.marking.store import Store
 from mlm_helpers.authoring.marking.texts import shown
 from mlm_helpers.errors import MLMError
+from mlm_helpers.exercises.session import PARTS
 
 LEAST_MEMORY = 600
 
@@ -75,6 +77,12 @@ def _number(text: Any, option: str, least: float, most: float, what: str) -> flo
 def run(options: argparse.Namespace) -> int:
     """Mark everything, with a progress bar, and write tables and pages."""
     columns, limits = _columns(options), _limits(options)
+    whose: dict[str, Any] = {
+        "pattern": read_pattern(options.name_regexp) if options.name_regexp else None,
+        "roster": read_people(options.roster) if options.roster else None,
+        "groups": read_groups(options.groups) if options.groups else None,
+    }
+    files_in(options.submissions)  # a wrong folder is said at once
     with ExitStack() as stack:
         stack.enter_context(_ending_on_signals())
         private = [options.submissions, pages_folder(options.out), options.out.absolute().parent]
@@ -85,13 +93,7 @@ def run(options: argparse.Namespace) -> int:
         worth = read_points(
             options.points, {k: list(p.answers) for k, p in marker.pristine.items()}
         )
-        collected = collect(
-            options.submissions,
-            marker.pristine,
-            pattern=read_pattern(options.name_regexp) if options.name_regexp else None,
-            roster=read_people(options.roster) if options.roster else None,
-            groups=read_groups(options.groups) if options.groups else None,
-        )
+        collected = collect(options.submissions, marker.pristine, **whose)
         try:
             marked = _with_a_bar(marker, collected, options)
         except KeyboardInterrupt:
@@ -185,7 +187,7 @@ def _say(options: Any, report: Report, marker: Marker, results: list[Result]) ->
         print(shown(sentence))
     if report.waiting:
         page = shown((report.folder / "decide.html").as_posix())
-        print(f"{report.waiting} answers are for you to decide: {page}")
+        print(f"Answers that wait for your decision: {report.waiting}, on {page}")
     if marker.store.broken:
         print(f"What is done could not be written down ({marker.store.broken}): a run that is "
               "broken off begins again.", file=sys.stderr)  # fmt: skip
@@ -194,8 +196,12 @@ def _say(options: Any, report: Report, marker: Marker, results: list[Result]) ->
 def _columns(options: Any) -> dict[str, str]:
     if bool(options.gradebook) != bool(options.column):
         raise MLMError("--gradebook and --column go together: the file, and the column to fill.")
-    pairs = [text.partition("=") if "=" in text else ("", "", text) for text in options.column]
-    return {exercise.strip(): name for exercise, _, name in pairs}
+    out = {}
+    for text in options.column:
+        exercise, _, name = text.partition("=")
+        known = exercise.strip() in PARTS  # a column's name may hold a sign of its own
+        out[exercise.strip() if known else ""] = name.strip() if known else text
+    return out
 
 
 def _fill(options: Any, columns: dict[str, str], results: list[Result], worth: Worth) -> None:

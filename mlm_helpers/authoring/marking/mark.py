@@ -127,7 +127,8 @@ class Marker:
         except Exception as error:  # whatever a notebook holds, the others are marked
             reason = clean(f"{type(error).__name__}: {error}")[:200]
             return {"marks": [], "problem": f"It could not be marked ({reason})."}
-        self.store.put(name, content)
+        if not outcome.broken:  # what failed for the machine's sake is tried again next time
+            self.store.put(name, content)
         return content
 
     def _judge(self, question: str, s: Submission, outcome: Outcome) -> Mark:

@@ -61,19 +61,20 @@ class Outcome:
 
 def run_job(job: Job, limits: Limits, isolation: Isolation) -> Outcome:
     """Run the cells. A cell that ends or outlasts its process is left out, and the rest is run
-    again without it."""
+    again without it. Only the time from the first answer cell on counts as the submission's."""
     outcome = Outcome()
-    cells = list(job.cells)
-    end = time.monotonic() + limits.total
+    cells, left = list(job.cells), limits.total
     while True:
-        culprit = _Run(cells, job, limits, end, outcome, isolation).culprit()
+        run = _Run(cells, job, limits, left, outcome, isolation)
+        culprit = run.culprit()
+        left -= run.used
         if culprit is None:
             return outcome
         if not any(c["id"] == culprit and c["kind"] == "answer" for c in cells):
             outcome.broken = outcome.broken or "The notebook's own cells could not be run here."
             return outcome
         cells = [c for c in cells if c["id"] != culprit]
-        if time.monotonic() >= end:
+        if left <= 0:
             late = "not run: the cells before it used up the time for this notebook."
             for name in [c["id"] for c in cells if c["kind"] == "answer"]:
                 if name not in outcome.answers:
@@ -89,12 +90,27 @@ class _Run:
         cells: list[dict[str, Any]],
         job: Job,
         limits: Limits,
-        end: float,
+        left: float,
         outcome: Outcome,
         isolation: Isolation,
     ):
-        self.cells, self.job, self.limits, self.end = cells, job, limits, end
+        self.cells, self.job, self.limits, self.left = cells, job, limits, left
         self.outcome, self.isolation = outcome, isolation
+        self.answers = {c["id"] for c in cells if c["kind"] == "answer"}
+        self.first: float | None = None  # when the first answer cell began
+
+    @property
+    def used(self) -> float:
+        """Seconds since the first answer cell began: before, nothing of the student's runs."""
+        return time.monotonic() - self.first if self.first is not None else 0.0
+
+    def _deadline(self, cell: str) -> float:
+        """Until when a cell that begins now may run."""
+        now = time.monotonic()
+        if self.first is None and cell not in self.answers:
+            return now + STARTING
+        self.first = now if self.first is None else self.first
+        return min(now + self.limits.cell, self.first + self.left)
 
     def culprit(self) -> str | None:
         """None when all cells were run, else the id of the one that ended the process."""
@@ -136,7 +152,7 @@ class _Run:
                 return None
             if event.get("event") == "start":
                 current = clean(str(event.get("id", "")))
-                deadline = min(time.monotonic() + self.limits.cell, self.end)
+                deadline = self._deadline(current)
             elif current:  # what is said before the first cell is not about an answer
                 self._take(event, current)
 
@@ -153,7 +169,7 @@ class _Run:
             self.outcome.answers[name] = Plain.from_json(event.get("plain"))
 
     def _seconds(self) -> float:
-        return self.limits.cell if time.monotonic() < self.end else self.limits.total
+        return self.limits.cell if self.used < self.left else self.limits.total
 
     def _too_much(self, process: subprocess.Popen[bytes], folder: str) -> str:
         """Whether what was started uses too much together; the end of a sentence, or nothing."""

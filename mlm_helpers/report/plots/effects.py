@@ -25,7 +25,7 @@ from mlm_helpers.report.plots.labels import short_number as number
 from mlm_helpers.report.plots.marks import end_labels, need
 
 if TYPE_CHECKING:
-    from mlm_helpers.interpret.probing import JohnsonNeyman
+    from mlm_helpers.interpret.johnson_neyman import JohnsonNeyman
 
 
 # ---- predicted lines ----------------------------------------------------------------------
