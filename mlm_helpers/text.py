@@ -1,4 +1,4 @@
-"""Lists of words and numbers for sentences."""
+"""Lists of words, numbers, p-values: the one place where they become text."""
 
 from __future__ import annotations
 
@@ -34,3 +34,33 @@ def shown(value: Any, width: float = math.inf) -> str:
         decimals = math.ceil(-math.log10(width / 50))
         digits = max(digits, math.floor(math.log10(abs(number))) + 1 + decimals)
     return f"{number:.{digits}g}".replace("-", "−")
+
+
+def decimals_for(estimate: float, std_error: float | None = None) -> int:
+    """Decimals that leave the standard error two digits, at least two for numbers below 1000."""
+    if abs(estimate) >= 1000:
+        return 0
+    ruler = abs(std_error if std_error and math.isfinite(std_error) else estimate)
+    if not ruler:
+        return 2
+    return min(max(2, 1 - math.floor(math.log10(ruler))), 6)
+
+
+def number(x: float, decimals: int = 2) -> str:
+    """A number for prose: a true minus sign, no negative zero, thousands separated."""
+    text = f"{x:,.{decimals}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def p_value(p: float) -> str:
+    """``p = .012`` or ``p < .001``."""
+    if p < 0.001:
+        return "p < .001"
+    return f"p = {p:.3f}".replace("0.", ".", 1) if p < 0.9995 else "p > .999"
+
+
+def number_short(x: float) -> str:
+    """A number with no more digits than it needs."""
+    return f"{x:.6g}".replace("-", "−")

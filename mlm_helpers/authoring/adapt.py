@@ -145,8 +145,10 @@ def _renamed(text: str, named: str, name: str) -> str:
 def _notebooks(lesson: Lesson) -> Iterator[tuple[str, str, NotebookNode]]:
     from mlm_helpers.authoring.handouts import (
         EXERCISES,
+        OWN,
         WALKTHROUGH,
         exercise_notebook,
+        own_notebook,
         walkthrough_notebook,
     )
     from mlm_helpers.authoring.lecture import NOTEBOOK, build_lecture
@@ -157,6 +159,8 @@ def _notebooks(lesson: Lesson) -> Iterator[tuple[str, str, NotebookNode]]:
         if part != "part3" and lesson.second is None:
             continue  # they ask about Model 3
         yield "exercises/solutions", file, exercise_notebook(part, lesson)
+    if lesson.questions:
+        yield "exercises/solutions", OWN, own_notebook(lesson)
 
 
 def _make(folder: Path, file: str, notebook: NotebookNode) -> None:
@@ -205,7 +209,8 @@ On {v.unit.many} in {v.group.many}. {lesson.about}
 - `exercises/`: notebooks for students; `exercises/solutions/` is for you
 
 Put this folder inside the course's own (beside `mlm_helpers`), start `python3 course.py lab` there,
-and open a notebook of this folder. Students need both folders, without `exercises/solutions/`.
+and open a notebook of this folder. `python3 course.py handout` with this folder's name packs
+what students need.
 
 Every number, sentence and key follows from `{LESSON_FILE}`. Change that file, not the notebooks,
 and make them anew:

@@ -94,6 +94,7 @@ def settings(address: Address) -> dict[str, Any]:
         "html_css_files": ["site.css"],
         "html_js_files": ["site.js"],
         "html_context": {"default_mode": "auto"},
+        "html_use_index": False,
         "html_copy_source": True,
         "html_sourcelink_suffix": "",
         "html_baseurl": address.site,

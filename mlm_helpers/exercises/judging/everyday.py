@@ -24,8 +24,8 @@ def plain_language_rules(words: Terms, steeper: bool, told: bool = True) -> Rule
         "how well off families are" if families else "{within}", "stuses / ses / schses / within"
     )
     score = Idea("{score}", "score / outcomegap")
-    both = Idea("{high} and {low} {schools} compared", "private public")
-    whom = "families" if families else "{student}s"
+    both = Idea("{many_high} and {many_low} compared", "private public")
+    whom = "families" if families else "{students}"
     said = _told(steeper, whom) if told else _UNTOLD
     return Rules((about, score, both, said[0]), (*said[1], *_CLAIMS), _JARGON)
 
@@ -33,10 +33,10 @@ def plain_language_rules(words: Terms, steeper: bool, told: bool = True) -> Rule
 def _told(steeper: bool, whom: str) -> tuple[Idea, tuple[Against, ...]]:
     way = "larger" if steeper else "smaller"
     right, wrong = ("highmore", "highless") if steeper else ("highless", "highmore")
-    idea = Idea(f"that the gap is {way} in {{high}} {{schools}}", f"{right} -cannottell")
+    idea = Idea(f"that the gap is {way} in {{many_high}}", f"{right} -cannottell")
     reversed_ = Against(
         f"{wrong} -cannottell",
-        f"the direction: the gap between {whom} is {way} in {{high}} {{schools}}",
+        f"the direction: the gap between {whom} is {way} in {{many_high}}",
         "direction reversed",
     )
     timid = Against(
@@ -72,7 +72,7 @@ _CLAIMS = (
     ),
     Against(
         "lowscores",
-        "a smaller gap does not mean lower scores: it is about how far apart {student}s of one "
+        "a smaller gap does not mean lower scores: it is about how far apart {students} of one "
         "{school} are",
         "flat is low",
     ),
@@ -87,7 +87,8 @@ _JARGON = (
 _SMALLER = (
     r"(?:smaller|less|weaker|narrower|flatter|lower|closer|reduced|shrinks?|more equal|more even|"
     r"more similar|more alike|not as (?:big|large|strong|wide|much|steep)|fewer|little|nearer|"
-    r"not (?:\w+ )?as much|more fair|fairer|more equitable|half)"
+    r"not (?:\w+ )?as much|more fair|fairer|more equitable|half|"
+    r"a (?:tenth|fifth|quarter|third|fraction) of)"
 )
 _LARGER = (
     r"(?:larger|bigger|greater|stronger|wider|steeper|more(?! (?:equal|even|similar|alike|fair|"
@@ -160,7 +161,8 @@ def _direction(plain: str) -> set[str]:
     """Whether the gap is said to be smaller (``highless``) or larger (``highmore``) in the sector
     coded 1: by the sector that the comparative belongs to."""
     out = set()
-    for sentence in plain.split(" . "):
+    sentences = sorted(plain.split(" . "), key=lambda s: not re.search(r"\b(?:gap|distance)\b", s))
+    for sentence in sentences:
         for pattern, kind in ((_SMALLER, "less"), (_LARGER, "more")):
             for found in re.finditer(rf"\b{pattern}\b", sentence):
                 owner = _owner(sentence, found.start(), found.end())
@@ -168,7 +170,7 @@ def _direction(plain: str) -> set[str]:
                     is_high = owner == "private"
                     out.add("highless" if is_high == (kind == "less") else "highmore")
         if out:
-            break  # the first sentence that compares is the statement; the rest explains it
+            break  # the first sentence on the gap is the statement; the rest explains it
     return {sorted(out)[0]} if len(out) == 1 else out
 
 
