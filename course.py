@@ -167,7 +167,9 @@ def first_screen(here: bool) -> str:
     """JupyterLab's address: the front page with the lecture beside it, as it was left last."""
     if not here and list(WORKSPACES.glob("course*")):
         return "/lab/workspaces/course"
-    return f"/lab/tree/{first_page()}" if first_page() else "/lab"
+    # without the settings of .venv, JupyterLab would open a page of text in an editor
+    page = first_notebook() if here and first_page().endswith(".md") else first_page()
+    return f"/lab/tree/{page}" if page else "/lab"
 
 
 # --- the environment ------------------------------------------------------------------------

@@ -16,7 +16,7 @@ _WHERE = {
     "center_grand": "data.centering",
     "fit_mlm": "engine.fit",
     "MLMFit": "engine.fit",
-    "compare": "engine.inference",
+    "compare": "engine.compare",
     "bootstrap": "interpret.bootstrap",
     "Bootstrap": "interpret.bootstrap",
     "influence": "interpret.influence",

@@ -73,7 +73,7 @@ def test_the_oldest_versions_allowed_are_those_that_are_tried():
         assert str(allowed.specifier) == str(tried.specifier).replace("==", ">=")
 
 
-CALLED = {"PIL": "pillow", "IPython": "ipython", "dask": "dask"}  # import name to package name
+CALLED = {"PIL": "pillow", "py_mini_racer": "mini-racer"}  # import name to package name
 
 
 def imported_packages():

@@ -205,7 +205,8 @@ On {v.unit.many} in {v.group.many}. {lesson.about}
 - `exercises/`: notebooks for students; `exercises/solutions/` is for you
 
 Put this folder inside the course's own (beside `mlm_helpers`), start `python3 course.py lab` there,
-and open a notebook of this folder. Students need both folders, without `exercises/solutions/`.
+and open a notebook of this folder. `python3 course.py handout` with this folder's name packs
+what students need.
 
 Every number, sentence and key follows from `{LESSON_FILE}`. Change that file, not the notebooks,
 and make them anew:

@@ -125,12 +125,13 @@ def stub(cell: NotebookNode) -> str:
             f"The answer cell {cell.get('id', '?')!r} has to assign one answer_... variable; it "
             f"assigns {len(names)}."
         )
-    comments = []
-    for line in lines:
+    as_text = lines[0].startswith("%%answer")
+    head = lines[:1] if as_text else []
+    for line in lines[len(head) :]:
         if not line.startswith("#"):
             break
-        comments.append(line)
-    return "\n".join([*comments, f"{names[0]} = ..."])
+        head.append(line)
+    return "\n".join([*head, "..." if as_text else f"{names[0]} = ..."])
 
 
 def tags(cell: NotebookNode) -> set[str]:

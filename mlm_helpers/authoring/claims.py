@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mlm_helpers.engine.inference import compare, p_of_t, t_interval
+from mlm_helpers.engine.compare import compare
+from mlm_helpers.engine.inference import p_of_t, t_interval
 from mlm_helpers.interpret.shrinkage import shrinkage_sources
 from mlm_helpers.text import join_words
 from mlm_helpers.words.wording import Reader, decimals_for, number, p_value

@@ -11,7 +11,6 @@ the cells for its hint and its check with it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -173,18 +172,13 @@ class HandoutContext(Context):
         from mlm_helpers.words.wording import versus
 
         unread = [s for s in self.definitions if not self.reads(s)]
-        right = {
-            part: SimpleNamespace(**{k: getattr(q, "right", None) for k, q in questions.items()})
-            for part, questions in self.questions.items()
-        }
         return {
             "how_it_works": Raw(_HOW),
             "setup": self._setup,
+            "study": self.study,
             "only_two": self._only_two(),
             "said": SimpleNamespace(**self.said),
             "kinds": versus(self.w.codes[-1], self.w.codes[0]),
-            "letters": self._letters(),
-            "right": SimpleNamespace(**right),
             "unread_symbols": Raw(join_words([f"${_tex(s)}$" for s in unread])),
             "gaps_part4": Raw(self._gaps()),
         }
@@ -210,13 +204,6 @@ class HandoutContext(Context):
             "or 1 here."
         )
 
-    def _letters(self) -> tuple[str, str]:
-        from mlm_helpers.exercises.part1 import PARAMETERS, lettering
-
-        pairs = [f'{p}="{lettering()[p]}"' for p in PARAMETERS]
-        half = len(pairs) // 2
-        return Raw(", ".join(pairs[:half])), Raw(", ".join(pairs[half:]))
-
     def _gaps(self) -> str:
         flags = (self.is_fell, self.is_not_significant, self.is_gap_shrunk, self.is_error_shrinks)
         if all(flags):
@@ -229,7 +216,7 @@ class HandoutContext(Context):
     # -- sentences for the answer cells
     @cached_property
     def said(self) -> dict[str, Any]:
-        """A short right answer to each question that wants a sentence, in two pieces if long."""
+        """A short right answer to each question that wants a sentence, in two lines if long."""
         from mlm_helpers.words.wording import versus
 
         v, w, x, m = self.v, self.w, self.x, self.m
@@ -278,7 +265,7 @@ class HandoutContext(Context):
             ),
             "q6b": self._plainly(),
         }
-        return {k: _in_quotes(text) for k, text in sentences.items()}
+        return {k: Raw(_joined(text)) for k, text in sentences.items()}
 
     def _plainly(self) -> tuple[str, str]:
         v, x, m = self.v, self.x, self.m
@@ -287,11 +274,14 @@ class HandoutContext(Context):
         at_high = at_low + self.study.gamma(self.fit("m3"), self.study.x, self.study.w)
         who = x.higher or f"the one with the higher {x.label}"
         way = "smaller" if abs(at_high) < abs(at_low) else "larger"
-        return (
+        tendency = (
             f"Of two {v.unit.many} of the same {v.group.one}, {who} tends to have the "
-            f"{'higher' if at_low > 0 else 'lower'} {v.outcome.label}.",
-            f"That gap is {way} in {high.many} than in {low.many} with the same {m.label}.",
+            f"{'higher' if at_low > 0 else 'lower'} {v.outcome.label}."
         )
+        kinds = f"in {high.many} than in {low.many} with the same {m.label}"
+        if self.study.tells_slopes_apart:
+            return tendency, f"That gap is {way} {kinds}."
+        return tendency, f"The data cannot tell whether that gap is smaller or larger {kinds}."
 
     @property
     def definitions(self) -> tuple[str, ...]:
@@ -306,8 +296,7 @@ class HandoutContext(Context):
         from mlm_helpers.exercises.judging.plain import to_plain
         from mlm_helpers.words.wording import define, plain
 
-        short = self.said[symbol]
-        texts = [short if isinstance(short, str) else " ".join(short)]
+        texts = [str(self.said[symbol])]
         if symbol == "q6b":
             question = self.questions["part2"][symbol]
             texts.append(plain(self.fit("m3"), "gamma11", self.lesson.vocabulary))
@@ -353,7 +342,7 @@ class HandoutContext(Context):
     @cached_property
     def is_not_significant(self) -> bool:
         """The slope variance of Model 3 cannot be told from 0, by either p value."""
-        from mlm_helpers.engine.inference import compare
+        from mlm_helpers.engine.compare import compare
 
         row = compare(self.fit("m3_ri"), self.fit("m3")).table.iloc[-1]
         return float(min(row["p"], row["p_boundary"])) >= self.lesson.alpha
@@ -373,10 +362,9 @@ class HandoutContext(Context):
         return without < 0.98 * with_slope
 
 
-def _in_quotes(text: Any) -> Any:
-    if isinstance(text, str):
-        return Raw(json.dumps(text, ensure_ascii=False)[1:-1])
-    return tuple(_in_quotes(piece) for piece in text)
+def _joined(text: str | tuple[str, ...]) -> str:
+    """A sentence in lines of a cell."""
+    return text if isinstance(text, str) else "\n".join(piece.strip() for piece in text)
 
 
 def _tex(symbol: str) -> str:

@@ -326,7 +326,7 @@ class Context:
 
     # -- numbers
     def _numbers(self) -> dict[str, Any]:
-        from mlm_helpers.engine.inference import compare
+        from mlm_helpers.engine.compare import compare
         from mlm_helpers.interpret.contextual import contextual_effect
         from mlm_helpers.interpret.residuals import eb_by, reliabilities
         from mlm_helpers.interpret.variance import variance_explained

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mlm_helpers.engine.design import Design, build_design, term_of_frame
 from mlm_helpers.engine.formula import ParsedFormula, parse_formula
+from mlm_helpers.engine.identified import better_basis
 from mlm_helpers.engine.moments import Basis, GroupSums, Moments, add_rows, from_sums, left_over
 from mlm_helpers.engine.names import variables_of
 from mlm_helpers.engine.rows import (
@@ -587,6 +588,11 @@ def fit_chunks(formula: str, data: Any, reml: bool = True, progress: bool = Fals
     work = partial(_piece, recipe=recipe, basis=basis)
     kept = in_one_pass(source, columns, work, merge_kept, progress, "cross-products")
     moments = from_sums(kept.labels, kept.group_sums(len(design.random)), basis)
+    better = better_basis(moments)
+    if better is not None and not source.once:
+        work = partial(_piece, recipe=recipe, basis=better)
+        kept = in_one_pass(source, columns, work, merge_kept, progress, "cross-products")
+        moments = from_sums(kept.labels, kept.group_sums(len(design.random)), better)
     kept = kept.without_products()
     if moments.cancels and not source.once:
         second = partial(_left_over, recipe=recipe, moments=moments)

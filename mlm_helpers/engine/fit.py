@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from mlm_helpers.engine import joint, robust
 from mlm_helpers.engine.design import Design, build_design, new_columns
 from mlm_helpers.engine.formula import parse_formula
-from mlm_helpers.engine.identified import gram_check
+from mlm_helpers.engine.identified import (
+    Unidentified,
+    better_basis,
+    check_columns_differ,
+    unidentified,
+    without_df,
+)
 from mlm_helpers.engine.likelihood import (
     Deviance,
     Optimum,
@@ -27,6 +33,7 @@ from mlm_helpers.engine.moments import Basis, Moments, choose_basis, cross_produ
 from mlm_helpers.engine.predict import predicted_intervals
 from mlm_helpers.engine.structure import INTERCEPT, Structure
 from mlm_helpers.errors import MLMError
+from mlm_helpers.text import join_words
 
 if TYPE_CHECKING:
     from statsmodels.regression.mixed_linear_model import MixedLMResults
@@ -40,6 +47,8 @@ SINGULAR = 1e-4
 # With few groups the deviance can have several minima when one of them lies on the boundary (about
 # 1 in 500 simulated sets of 3 to 60 groups with a handful of rows each): other starts are tried.
 _FEW_GROUPS = 500
+# And with very few groups of few rows for each random effect, inside the boundary as well.
+_VERY_FEW_GROUPS, _FEW_ROWS = 40, 6
 
 
 def fit_mlm(formula: str, data: Any, reml: bool = True, *, progress: bool = False) -> MLMFit:
@@ -66,12 +75,23 @@ def fit_mlm(formula: str, data: Any, reml: bool = True, *, progress: bool = Fals
     MLMError
         One sentence that names what is wrong in the formula or the data.
     """
+    check_reml(reml)
     if not isinstance(data, pd.DataFrame):
         from mlm_helpers.engine.chunks import fit_chunks
 
         return fit_chunks(formula, data, reml, progress)
     design = build_design(parse_formula(formula), data)
     return _fit_design(design, reml, str(data.attrs.get("name", "")))
+
+
+def check_reml(reml: Any) -> bool:
+    """Refuse ``reml="ML"``, which would count as true."""
+    if not isinstance(reml, (bool, np.bool_)):
+        raise MLMError(
+            "reml must be True (restricted maximum likelihood) or False (maximum likelihood); got "
+            f"{reml!r}."
+        )
+    return bool(reml)
 
 
 def _fit_design(design: Design, reml: bool, data_name: str) -> MLMFit:
@@ -88,6 +108,8 @@ def fit_moments(
 ) -> MLMFit:
     """Fit to cross-products, after the checks that they allow; ``start`` is a θ to begin at."""
     _check_moments(moments, design)
+    if not _left_by_own_regressions(moments) > 1e-10 * moments.nobs:  # y has variance 1 here
+        raise _nothing_left(design)
     try:
         with np.errstate(all="ignore"):
             optimum = optimise(moments, design.blocks, reml, start)
@@ -97,6 +119,13 @@ def fit_moments(
     if not fit.optimum.point.rss > 1e-10 * moments.nobs:  # on the scale where y has variance 1
         raise _nothing_left(design)
     return fit
+
+
+def _left_by_own_regressions(moments: Moments) -> float:
+    """Sum of squares of y that the predictors, and Z in each group by itself, leave over."""
+    w, p = moments.within, moments.p
+    explained = w[:p, -1] @ np.linalg.pinv(w[:p, :p], rcond=1e-12, hermitian=True) @ w[:p, -1]
+    return float(w[-1, -1] - explained)
 
 
 def _nothing_left(design: Design) -> MLMError:
@@ -110,9 +139,10 @@ def _nothing_left(design: Design) -> MLMError:
 
 def moments_of(design: Design) -> Moments:
     """The cross-products of a design, in a well-conditioned basis."""
-    return cross_products(
-        design.x, design.z, design.y, design.codes, design.labels, basis_of(design)
-    )
+    rows = design.x, design.z, design.y, design.codes, design.labels
+    moments = cross_products(*rows, basis_of(design))
+    better = better_basis(moments)
+    return moments if better is None else cross_products(*rows, better)
 
 
 def basis_of(design: Design) -> Basis:
@@ -149,8 +179,7 @@ def _check_moments(moments: Moments, design: Design) -> None:
         raise MLMError(
             f"{n} rows are too few for {len(design.columns)} fixed effects: use a smaller model."
         )
-    gram_check(moments.ww[:-1, :-1], design.columns)
-    gram_check(moments.zz.sum(axis=0), design.random)
+    check_columns_differ(moments, design)
 
 
 def _check_outcome(design: Design) -> None:
@@ -183,7 +212,11 @@ def optimise(
         start = starting_theta(deviance, template, blocks)
     found = _descend(deviance, template, start, blocks)
     on_boundary = (found.theta[template.rows == template.cols] == 0).any()
-    if not found.converged or (on_boundary and len(moments.labels) <= _FEW_GROUPS):
+    groups, effects = len(moments.labels), len(moments.labels) * moments.q
+    doubtful = (groups <= _FEW_GROUPS and on_boundary) or (
+        groups <= _VERY_FEW_GROUPS and moments.nobs <= _FEW_ROWS * effects
+    )
+    if not found.converged or doubtful:
         for start in _other_starts(template):
             again = _descend(deviance, template, start, blocks)
             if again.point.value < found.point.value - 1e-9:
@@ -214,10 +247,13 @@ def _descend(
 def _other_starts(template: Template) -> list[Array]:
     """A few diagonal factors: all coefficients vary alike, or one much more than the others."""
     q = template.q
-    diagonals = [np.full(q, size) for size in (0.3, 1.0, 3.0)]
+    diagonals = [np.full(q, size) for size in (0.3, 1.0, 3.0, 30.0)]
     if q > 1:
-        diagonals += [np.where(np.arange(q) == k, 2.0, 0.2) for k in range(q)]
-    return [template.theta(np.diag(diagonal)) for diagonal in diagonals]
+        for high, low in ((2.0, 0.2), (30.0, 0.01), (0.03, 10.0)):
+            diagonals += [np.where(np.arange(q) == k, high, low) for k in range(q)]
+    starts = [template.theta(np.diag(diagonal)) for diagonal in diagonals]
+    rng = np.random.default_rng(1)  # correlated ones, always the same
+    return [*starts, *(rng.normal(size=len(template)) * size for size in (0.1, 0.5, 2.0, 10.0) * 2)]
 
 
 def _snap(deviance: Deviance, template: Template, found: Optimum) -> Optimum:
@@ -276,6 +312,25 @@ def _escape(
             factor[at] = np.linalg.cholesky(d)
             return template.theta(factor)
     return None
+
+
+class table:
+    """A table computed on first use; each reader gets a copy, so that changing it does not change
+    the fit."""
+
+    def __init__(self, compute: Callable[[Any], Any]):
+        self.compute, self.__doc__ = compute, compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"_table_{name}"
+
+    def __get__(self, fit: Any, owner: type) -> Any:
+        if fit is None:
+            return self
+        kept = fit.__dict__.get(self.name)
+        if kept is None:
+            kept = fit.__dict__[self.name] = self.compute(fit)
+        return kept.copy(deep=False)  # pandas copies what is changed, and only that
 
 
 class MLMFit:
@@ -360,7 +415,7 @@ class MLMFit:
         back = np.linalg.solve(self.moments.basis.to_z, factor)
         return back @ back.T
 
-    @cached_property
+    @table
     def T(self) -> pd.DataFrame:
         """Covariance matrix of the random coefficients (q, q)."""
         names = list(self.design.random)
@@ -381,7 +436,7 @@ class MLMFit:
         p_of = {e.level1 or INTERCEPT: e.p for e in self.structure.equations}
         return tuple(p_of[r] for r in self.design.random)
 
-    @cached_property
+    @table
     def variance_components(self) -> pd.DataFrame:
         """τ's and σ². Index tau00, tau01, ..., sigma2; columns group, term, term2, variance, sd,
         corr (``variance`` is the covariance where ``term2`` is set)."""
@@ -417,9 +472,10 @@ class MLMFit:
         out = self.to_user @ self.optimum.point.beta
         if basis.x_intercept is not None:
             out[basis.x_intercept] += basis.y_shift
+        out.flags.writeable = False
         return out
 
-    @cached_property
+    @table
     def vcov(self) -> pd.DataFrame:
         """Covariance matrix of γ̂: σ²(X'V⁻¹X)⁻¹ (p, p)."""
         point = self.optimum.point
@@ -428,7 +484,7 @@ class MLMFit:
         names = list(self.design.columns)
         return pd.DataFrame((v + v.T) / 2, index=names, columns=names)
 
-    @cached_property
+    @table
     def fixed_effects(self) -> pd.DataFrame:
         """γ̂ with standard error, Satterthwaite df, t and two-sided p. Index term."""
         from mlm_helpers.engine.inference import t_table
@@ -436,7 +492,7 @@ class MLMFit:
         identity = np.eye(self.moments.p)
         return t_table(self, identity, list(self.design.columns)).rename_axis("term")
 
-    @cached_property
+    @table
     def fixed_effects_kr(self) -> pd.DataFrame:
         """γ̂ with Kenward-Roger standard error, df, t and p (REML fits)."""
         from mlm_helpers.engine.inference import kenward_roger
@@ -526,7 +582,7 @@ class MLMFit:
     @property
     def data(self) -> pd.DataFrame:
         """The rows used, with the columns that the formula names."""
-        return self.design.data
+        return self.design.data.copy(deep=False)
 
     @cached_property
     def _eb(self) -> tuple[Array, Array]:
@@ -541,7 +597,7 @@ class MLMFit:
         back = np.asarray(np.linalg.inv(basis.to_z), dtype=np.float64)
         return u @ back.T, np.asarray(back @ conditional @ back.T, dtype=np.float64)
 
-    @cached_property
+    @table
     def random_effects(self) -> pd.DataFrame:
         """EB residuals û_j and their conditional SDs: columns u0, u0_sd, u1, u1_sd, ... by group.
 
@@ -555,7 +611,7 @@ class MLMFit:
         index = pd.Index(self.moments.labels, name=self.design.formula.group)
         return pd.DataFrame(columns, index=index)
 
-    @cached_property
+    @table
     def fitted(self) -> pd.Series:
         """Xγ̂ + Zû for each row used."""
         u, _ = self._eb
@@ -563,17 +619,17 @@ class MLMFit:
         values = d.x @ self.gamma + np.einsum("ij,ij->i", d.z, u[d.codes])
         return pd.Series(values, index=d.data.index, name="fitted")
 
-    @cached_property
+    @table
     def residuals(self) -> pd.Series:
         """Level-1 residuals y - Xγ̂ - Zû."""
         return (self.design.y - self.fitted).rename("residual")
 
-    @cached_property
+    @table
     def scaled_residuals(self) -> pd.Series:
         """Level-1 residuals divided by σ̂."""
         return (self.residuals / self.sigma).rename("scaled_residual")
 
-    @cached_property
+    @table
     def group_table(self) -> pd.DataFrame:
         """One row per group: ``n`` and the values of the level-2 variables (a variable named ``n``
         as ``n_value``)."""
@@ -583,7 +639,7 @@ class MLMFit:
             out["n_value" if name == "n" else name] = values.to_numpy()
         return out
 
-    @cached_property
+    @table
     def coefficients(self) -> pd.DataFrame:
         """EB coefficients of each group, β_pj = γ_p0 + Σ γ_pq W_qj + û_pj: columns b0, b1, ..."""
         d, u = self.design, self._eb[0]
@@ -620,6 +676,8 @@ class MLMFit:
             detail = ", ".join(f"{n} in {c}" for c, n in d.dropped.items())
             rows = "row" if d.n_dropped == 1 else "rows"
             out.append(f"{d.n_dropped} {rows} left out for missing values ({detail}).")
+        if len(self.unidentified.directions):
+            out.append(self._unidentified_sentence())
         if self.singular:
             out.append(self._singular_sentence())
         if not self.converged:
@@ -628,6 +686,31 @@ class MLMFit:
                 "leave a random coefficient out."
             )
         return tuple(out)
+
+    @cached_property
+    def unidentified(self) -> Unidentified:
+        """Directions of T that the likelihood does not see, beside this fixed part."""
+        return unidentified(self.moments, self.design)
+
+    def without_df(self, weights: Array) -> NDArray[np.bool_]:
+        """(k,) which combinations (k, p) of γ have a standard error that rests on such a direction,
+        so that no df and no p can be given."""
+        scaled = weights @ self.to_user / self.moments.basis.y_scale
+        return without_df(self.moments, self.unidentified, scaled)
+
+    def _unidentified_sentence(self) -> str:
+        loose = np.abs(self.unidentified.directions).max(axis=0)
+        names = [r for r, size in zip(self.design.random, np.diag(loose), strict=True) if size > 0]
+        without = self.without_df(np.eye(self.moments.p))
+        effects = [c for c, gone in zip(self.design.columns, without, strict=True) if gone]
+        group = self.design.formula.group
+        return (
+            f"Not identified: the fixed part leaves nothing of the {self.ngroups} groups of "
+            f"{group!r} from which the variance of {join_words(names)} between groups could be "
+            f"estimated, so that the value shown is arbitrary, and so are the standard errors of "
+            f"{join_words(effects) or 'no effect'}; they have no df and no p. Leave group-level "
+            "predictors out: there must be fewer of them than groups."
+        )
 
     def _singular_sentence(self) -> str:
         t, names = self.T.to_numpy(), self.design.random
@@ -638,8 +721,9 @@ class MLMFit:
         else:
             what = "some random coefficients are estimated as perfectly correlated"
         return (
-            f"Singular fit: {what}. The fixed effects stand, but the data do not support this "
-            "random part; a simpler one fits as well."
+            f"Singular fit: {what}, the edge of what is possible. Standard errors and df of the "
+            "fixed effects rest on this edge: read them with care. Keep the slope of a cross-level "
+            "interaction random all the same; other random coefficients may be left out."
         )
 
     @property
@@ -652,7 +736,7 @@ class MLMFit:
     # ---- again, elsewhere, and in print ---------------------------------------------------
     def refit(self, reml: bool | None = None, formula: str | None = None) -> MLMFit:
         """Fit again by REML or ML, or with another formula on the same rows' data."""
-        chosen = self.reml if reml is None else bool(reml)
+        chosen = self.reml if reml is None else check_reml(reml)
         if formula is None:
             return MLMFit(self.moments, self.design, chosen, self.data_name)
         design = build_design(parse_formula(formula), self.data)

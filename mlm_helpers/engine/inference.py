@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -38,7 +35,8 @@ def satterthwaite(fit: MLMFit, weights: Array) -> Array:
     -------
     (k,) degrees of freedom
     """
-    return satterthwaite_df(fit, *fixed_variance(fit, weights))
+    df = satterthwaite_df(fit, *fixed_variance(fit, weights))
+    return np.where(fit.without_df(weights), np.nan, df)
 
 
 def fixed_variance(fit: MLMFit, weights: Array) -> tuple[Array, Array]:
@@ -149,6 +147,7 @@ def kenward_roger(fit: MLMFit, weights: Array | None = None) -> pd.DataFrame:
     scaled = rows @ fit.to_user / fit.moments.basis.y_scale
     se2 = np.einsum("ij,jk,ik->i", scaled, adjusted, scaled)
     df = np.array([parts.df_and_scale(v[None])[0] for v in scaled])
+    df = np.where(fit.without_df(rows), np.nan, df)
     estimate = rows @ fit.gamma
     se = np.sqrt(se2) * fit.moments.basis.y_scale
     index = columns if weights is None else list(range(len(rows)))
@@ -241,127 +240,3 @@ def wald_intervals(
     freedom = table["df"] if df == "satterthwaite" else np.inf
     lower, upper = t_interval(table["estimate"], table["std_error"], freedom, level)
     return pd.DataFrame({"estimate": table["estimate"], "lower": lower, "upper": upper})
-
-
-# ---- comparing fits -----------------------------------------------------------------------
-@dataclass(frozen=True)
-class Comparison:
-    """Likelihood-ratio tests of nested fits, in the layout of R's ``anova``.
-
-    ``table`` has one row per fit, smallest first: npar, AIC, BIC, logLik, deviance, and against
-    the row above Chisq, Df, p, and ``p_boundary`` where the two differ by one random coefficient.
-    ``notes`` say what was done and how to read it.
-    """
-
-    table: pd.DataFrame
-    formulas: tuple[str, ...]
-    notes: tuple[str, ...] = field(default_factory=tuple)
-
-    def __str__(self) -> str:
-        from mlm_helpers.engine.summary import comparison_text
-
-        return comparison_text(self)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from mlm_helpers.engine.summary import comparison_html
-
-        return comparison_html(self)
-
-
-def compare(*fits: MLMFit, refit: bool = True, names: Iterable[str] | None = None) -> Comparison:
-    """Likelihood-ratio tests between nested fits to the same rows.
-
-    Parameters
-    ----------
-    fits : two or more fits
-    refit : fit REML fits again by ML first, as R's ``anova`` does. With ``refit=False`` REML fits
-        are compared as they are, which is refused unless their fixed parts are the same.
-    names : row names (default: model 1, model 2, ... in the order given)
-
-    Notes
-    -----
-    When the larger fit adds one random coefficient, its variance is tested on the edge of what is
-    possible (it cannot be negative). Under the null hypothesis the statistic then follows a 50:50
-    mixture of χ² with Df and Df - 1 degrees of freedom (Self & Liang 1987; Stram & Lee 1994);
-    ``p`` takes χ²(Df) throughout and is too large, ``p_boundary`` takes the mixture.
-
-    Raises
-    ------
-    MLMError
-        For fewer than two fits, fits to different rows or outcomes, or REML fits with different
-        fixed parts when ``refit=False``.
-    """
-    if len(fits) < 2:
-        raise MLMError("compare needs at least two fits, such as compare(m1, m2).")
-    labels = list(names) if names is not None else [f"model {i + 1}" for i in range(len(fits))]
-    if len(labels) != len(fits):
-        raise MLMError(f"compare got {len(fits)} fits but {len(labels)} names: give one each.")
-    _same_rows(fits, labels)
-    notes: list[str] = []
-    if refit and any(f.reml for f in fits):
-        fits = tuple(f.refit(reml=False) if f.reml else f for f in fits)
-        notes.append(
-            "REML fits were fitted again by ML: REML criteria of models with different fixed "
-            "effects are not comparable."
-        )
-    elif len({f.reml for f in fits}) > 1:
-        raise MLMError("One fit is by REML and one by ML: leave refit=True so that all are by ML.")
-    elif fits[0].reml and len({_fixed_part(f) for f in fits}) > 1:
-        raise MLMError(
-            "REML criteria of models with different fixed effects are not comparable: leave "
-            "refit=True so that the models are compared by ML."
-        )
-    order = sorted(range(len(fits)), key=lambda i: fits[i].npar)
-    fits, labels = tuple(fits[i] for i in order), [labels[i] for i in order]
-    rows = [_row(fit, before) for before, fit in zip((None, *fits), fits, strict=False)]
-    table = pd.DataFrame(rows, index=pd.Index(labels, name="model"))
-    if table["p_boundary"].notna().any():
-        notes.append(
-            "p_boundary: a variance cannot be negative, so its test uses a 50:50 mixture of χ²(Df) "
-            "and χ²(Df - 1); p, from χ²(Df) alone, is too large."
-        )
-    return Comparison(table, tuple(f.formula for f in fits), tuple(notes))
-
-
-def _fixed_part(fit: MLMFit) -> frozenset[frozenset[str]]:
-    return frozenset(frozenset(f.text for f in fit.design.parts[c]) for c in fit.design.columns)
-
-
-def _same_rows(fits: tuple[MLMFit, ...], labels: list[str]) -> None:
-    first = fits[0]
-    for fit, label in zip(fits[1:], labels[1:], strict=True):
-        if fit.nobs != first.nobs:
-            raise MLMError(
-                f"The fits use different rows ({labels[0]}: {first.nobs}, {label}: {fit.nobs}), "
-                "probably because of missing values: fit both to the rows complete for both."
-            )
-        if not np.array_equal(np.sort(fit.design.y), np.sort(first.design.y)):
-            raise MLMError(
-                f"{labels[0]} and {label} were fitted to different outcomes or different rows: "
-                "only fits to the same data can be compared."
-            )
-
-
-def _row(fit: MLMFit, before: MLMFit | None) -> dict[str, float]:
-    out = {
-        "npar": fit.npar,
-        "AIC": fit.aic,
-        "BIC": fit.bic,
-        "logLik": fit.loglik,
-        "deviance": fit.criterion,
-        "Chisq": math.nan,
-        "Df": math.nan,
-        "p": math.nan,
-        "p_boundary": math.nan,
-    }
-    if before is not None:
-        chisq = max(before.criterion - fit.criterion, 0.0)
-        df = fit.npar - before.npar
-        out |= {"Chisq": chisq, "Df": df, "p": p_of_chi2(chisq, df) if df else math.nan}
-        added = set(fit.design.random) - set(before.design.random)
-        nested = set(before.design.random) <= set(fit.design.random)
-        if nested and len(added) == 1 and _fixed_part(fit) == _fixed_part(before):
-            out["p_boundary"] = (p_of_chi2(chisq, df) + p_of_chi2(chisq, df - 1)) / 2
-    return out

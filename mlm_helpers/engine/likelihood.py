@@ -335,14 +335,15 @@ def newton(evaluate: Callable[[Array], Any], start: Array, *, limit: int = 200) 
     point = evaluate(theta)
     smallest, stalled = np.inf, 0
     for iteration in range(limit):
-        values, vectors = np.linalg.eigh(point.hessian)
+        unit = _free_of_units(point.hessian)
+        values, vectors = np.linalg.eigh(point.hessian * np.outer(unit, unit))
         size = np.maximum(np.abs(values), 1e-10 * max(1.0, np.abs(values).max(initial=0.0)))
-        along = vectors.T @ point.gradient
-        step = -vectors @ (along / size)
+        along = vectors.T @ (unit * point.gradient)
+        step = -unit * (vectors @ (along / size))
         decrement = float(along @ (along / size)) / 2
         stalled = 0 if decrement < smallest / 2 else stalled + 1
         smallest = min(smallest, decrement)
-        rounding = (decrement < 1e-13 and stalled > 0) or (decrement < 1e-7 and stalled > 5)
+        rounding = (decrement < 1e-13 and stalled > 2) or (decrement < 1e-7 and stalled > 5)
         if decrement < 1e-19 or rounding:
             return Optimum(theta, point, iteration, True)
         longest = 1.0 + np.abs(theta).max(initial=0.0)
@@ -360,3 +361,10 @@ def newton(evaluate: Callable[[Array], Any], start: Array, *, limit: int = 200) 
             return Optimum(theta, point, iteration, decrement < 1e-8)
         theta, point = theta + step, trial
     return Optimum(theta, point, limit, False)
+
+
+def _free_of_units(hessian: Array) -> Array:
+    """Steps of each parameter that make the curvatures alike: a θ of 90 and one of 0.001 would
+    otherwise leave no digits for the flatter of the two."""
+    curvature = np.abs(np.diag(hessian))
+    return 1.0 / np.sqrt(np.maximum(curvature, 1e-12 * max(1e-300, curvature.max(initial=0.0))))

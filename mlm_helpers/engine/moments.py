@@ -28,7 +28,9 @@ class Basis:
     """The change of basis from the user's columns to well-conditioned ones.
 
     ``X = Xs @ to_x``, ``Z = Zs @ to_z`` and ``y = scale_y * ys + Xs[:, 0] * shift_y`` where
-    Xs, Zs and ys are the shifted and scaled columns. Shapes: to_x (p, p), to_z (q, q).
+    Xs, Zs and ys are the shifted and scaled columns. Shapes: to_x (p, p), to_z (q, q). Columns of
+    X that are nearly combinations of others are made orthogonal as well, by the unit triangular
+    ``x_turn``.
     """
 
     x_shift: Array
@@ -39,6 +41,11 @@ class Basis:
     y_scale: float
     x_intercept: int | None
     z_intercepts: tuple[int | None, ...]
+    x_turn: Array | None = None
+
+    def turned(self, turn: Array) -> Basis:
+        """The same basis with Xs multiplied by ``turn`` (p, p)."""
+        return replace(self, x_turn=turn)
 
     @property
     def to_x(self) -> Array:
@@ -46,7 +53,7 @@ class Basis:
         k = np.diag(self.x_scale)
         if self.x_intercept is not None:
             k[self.x_intercept] += self.x_shift
-        return k
+        return k if self.x_turn is None else np.asarray(np.linalg.solve(self.x_turn, k))
 
     @property
     def to_z(self) -> Array:
@@ -59,9 +66,10 @@ class Basis:
 
     def apply(self, x: Array, z: Array, y: Array) -> tuple[Array, Array, Array]:
         """Return the shifted and scaled columns (Zs, Xs, ys)."""
+        xs = (x - self.x_shift) / self.x_scale
         return (
             (z - self.z_shift) / self.z_scale,
-            (x - self.x_shift) / self.x_scale,
+            xs if self.x_turn is None else xs @ self.x_turn,
             (y - self.y_shift) / self.y_scale,
         )
 

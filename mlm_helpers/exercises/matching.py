@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from mlm_helpers.exercises.judging.plain import to_plain
 from mlm_helpers.exercises.part1 import PARAMETERS, WRITTEN, lettering
+from mlm_helpers.report.keys import keep_keys
 
 if TYPE_CHECKING:
     from mlm_helpers.exercises.session import Exercise
@@ -54,7 +55,8 @@ class Board(widgets.VBox):
     """Ten menus and a status line. ``answers`` is what is chosen, ``line`` the code to hand in.
 
     Every control is a native menu or button: Tab moves between them, the letter keys and arrows
-    choose. The status line announces each change to screen readers.
+    choose, and no key reaches the notebook's own commands. The status line announces each change
+    to screen readers.
     """
 
     def __init__(self, exercise: Exercise):
@@ -80,6 +82,7 @@ class Board(widgets.VBox):
             for chosen in (PARAMETERS[:half], PARAMETERS[half:])
         ]
         super().__init__([widgets.HBox(columns), self.button, self.status])
+        keep_keys(self)
         self._changed()
 
     @property

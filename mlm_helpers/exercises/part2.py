@@ -13,8 +13,6 @@ from mlm_helpers.exercises.questions import (
 )
 from mlm_helpers.exercises.study import Study, lecture_study
 
-ALPHA = 0.05
-
 
 def default_study() -> Study:
     """The lecture's data."""
@@ -45,8 +43,6 @@ def _public_mean(s: Study) -> NumberQuestion:
         id="q1",
         right=g00,
         measure=w.points,
-        row=("Intercept",),
-        symbol="gamma00",
         wrong=(
             Wrong(
                 s.gamma(s.m2),
@@ -73,13 +69,14 @@ def _public_mean(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 s.raw_means["0"],
-                f"that is the plain average score of {w.low} {w.student}s. The model's mean counts "
+                f"that is the plain average score of {w.students} of {w.many_low}. The model's "
+                f"mean counts "
                 f"{w.schools} and holds {w.context} at its average.",
                 "raw mean",
             ),
             Wrong(
                 s.raw_means["all"],
-                f"that is the plain average of all scores, {w.high} {w.schools} included. Look for "
+                f"that is the plain average of all scores, {w.many_high} included. Look for "
                 "the model's own estimate.",
                 "raw mean",
             ),
@@ -121,7 +118,7 @@ def _private_mean(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 s.gamma(s.m2) + s.gamma(s.m2, s.w),
-                f"that comes from Model 2, where {w.high} {w.schools} keep their own {w.context}. "
+                f"that comes from Model 2, where {w.many_high} keep their own {w.context}. "
                 f"In Model 3 both kinds of {w.school} are compared at the same one.",
                 "adjusted is unadjusted",
             ),
@@ -137,7 +134,7 @@ def _private_mean(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 s.raw_means["1"],
-                f"that is the plain average score of {w.high} {w.student}s, at whatever "
+                f"that is the plain average score of {w.students} of {w.many_high}, at whatever "
                 f"{w.context} their {w.schools} have.",
                 "raw mean",
             ),
@@ -159,7 +156,7 @@ def _private_mean(s: Study) -> NumberQuestion:
 
 def _means_differ(s: Study) -> ChoiceQuestion:
     w = s.words
-    differ = float(s.row(s.m3, s.w)["p"]) < ALPHA
+    differ = s.tells_means_apart
     replies = {
         "A": (
             f"read the p in the row for {w.sector} once more, and on which side of .05 it lies.",
@@ -210,8 +207,6 @@ def _public_slope(s: Study) -> NumberQuestion:
         id="q4",
         right=g10,
         measure=f"{w.points} per unit of {w.within}",
-        row=(s.x,),
-        symbol="gamma10",
         decimals=2,
         wrong=(
             Wrong(
@@ -238,12 +233,12 @@ def _public_slope(s: Study) -> NumberQuestion:
             Wrong(
                 s.gamma(s.m3, s.z),
                 f"that compares {w.schools} with each other: it is the between-{w.school} slope. "
-                f"The question is about {w.student}s of one {w.school}.",
+                f"The question is about {w.students} of one {w.school}.",
                 "between for within",
             ),
             Wrong(
                 s.ols[frozenset({s.x})],
-                f"that is an ordinary regression's slope: it takes the {w.student}s of one "
+                f"that is an ordinary regression's slope: it takes the {w.students} of one "
                 f"{w.school} for independent. Take the multilevel fit.",
                 "ordinary regression",
             ),
@@ -299,13 +294,14 @@ def _private_slope(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 s.ols[frozenset({s.x})] + s.ols[frozenset({s.x, s.w})],
-                f"that comes from an ordinary regression, as if the {w.student}s of one {w.school} "
+                f"that comes from an ordinary regression, as if the {w.students} of one {w.school} "
                 "were independent. Take the multilevel fit.",
                 "ordinary regression",
             ),
             Wrong(
                 s.pooled_slope[1],
-                f"that is a straight line through all {w.high} {w.student}s together. The model "
+                f"that is a straight line through all {w.students} of {w.many_high} together. "
+                f"The model "
                 f"weights each {w.school} by what it tells, and holds {w.context} at its average.",
                 "ordinary regression",
             ),
@@ -333,7 +329,7 @@ def _private_slope(s: Study) -> NumberQuestion:
 
 def _slopes_differ(s: Study) -> ChoiceQuestion:
     w = s.words
-    differ = _differ(s)
+    differ = s.tells_slopes_apart
     replies = {
         "A": (
             f"read the p of the product of {w.sector} and {w.within} once more, and on which side "
@@ -368,15 +364,10 @@ def _slopes_differ(s: Study) -> ChoiceQuestion:
         replies=replies,
         hints=(
             "Which coefficient of Model 3 is a difference between two slopes?",
-            f"It is a product of one column of {w.student}s and one of {w.schools}. Compare its p "
+            f"It is a product of one column of {w.students} and one of {w.schools}. Compare its p "
             "with .05.",
         ),
     )
-
-
-def _differ(s: Study) -> bool:
-    """Whether the two slopes of Model 3 are told apart."""
-    return float(s.row(s.m3, s.x, s.w)["p"]) < ALPHA
 
 
 def _plain_language(s: Study) -> TextQuestion:
@@ -387,10 +378,10 @@ def _plain_language(s: Study) -> TextQuestion:
     alike = "families of the same means" if families else f"the same {w.context}"
     return TextQuestion(
         id="q6b",
-        rules=plain_language_rules(s.words, steeper, told=_differ(s)),
+        rules=plain_language_rules(s.words, steeper, told=s.tells_slopes_apart),
         words=s.words,
         hints=(
-            f"Imagine two {w.student}s of the same {w.school}, {which}. How far apart are they in "
+            f"Imagine two {w.students} of the same {w.school}, {which}. How far apart are they in "
             f"{w.score}?",
             f"Is that distance larger or smaller in {w.one_high} than in {w.one_low} with {alike}?",
             "Say it without the words slope, interaction and coefficient, and without saying that "
@@ -406,18 +397,16 @@ def _school_ses_and_mean(s: Study) -> NumberQuestion:
         id="q7",
         right=g02,
         measure=f"{w.points} of {w.mean} per unit of {w.context}",
-        row=(s.z,),
-        symbol="gamma02",
         wrong=(
             Wrong(
                 g02 - g10,
-                f"that is the contextual effect: two {w.student}s of equal {w.within} in different "
+                f"that is the contextual effect: two {w.students} of equal {w.within} in different "
                 f"{w.schools}. The question compares the means of {w.schools}.",
                 "contextual is between",
             ),
             Wrong(
                 g10,
-                f"that compares {w.student}s within a {w.school}. The question compares "
+                f"that compares {w.students} within a {w.school}. The question compares "
                 f"{w.schools}.",
                 "within for between",
             ),
@@ -429,7 +418,7 @@ def _school_ses_and_mean(s: Study) -> NumberQuestion:
             ),
             Wrong(
                 s.gamma(s.m3, s.x, s.z),
-                f"that is what {w.context} does to the slope. The question is about the mean.",
+                f"that is how the slope goes with {w.context}. The question is about the mean.",
                 "wrong row",
             ),
             Wrong(
@@ -445,8 +434,8 @@ def _school_ses_and_mean(s: Study) -> NumberQuestion:
             ),
         ),
         hints=(
-            f"By how many {w.points} does the expected {w.mean} differ between two {w.low} (or two "
-            f"{w.high}) {w.schools} one unit of {w.context} apart?",
+            f"By how many {w.points} does the expected {w.mean} differ between two {w.schools} "
+            f"of the same {w.sector} that are one unit of {w.context} apart?",
             "It is one γ of the level-2 equation for the intercept.",
             f"The row for {w.context} alone, without a product.",
         ),
@@ -460,17 +449,15 @@ def _school_ses_and_slope(s: Study) -> NumberQuestion:
         id="q8",
         right=g12,
         measure=f"change of the slope per unit of {w.context}",
-        row=(f"{s.x}:{s.z}", f"{s.z}:{s.x}"),
-        symbol="gamma12",
         wrong=(
             Wrong(
                 s.gamma(s.m3, s.z),
-                f"that is what {w.context} does to the mean. The question is about the slope.",
+                f"that is how the mean goes with {w.context}. The question is about the slope.",
                 "wrong row",
             ),
             Wrong(
                 s.gamma(s.m3, s.x, s.w),
-                f"that is what {w.sector} does to the slope. Look for {w.context}.",
+                f"that is how the slopes of the two kinds differ. Look for {w.context}.",
                 "wrong row",
             ),
             Wrong(
@@ -519,7 +506,6 @@ def _explained(s: Study, k: int) -> NumberQuestion:
         measure="percent of the variance in Model 1",
         unit="percent",
         decimals=0,
-        row=(f"tau{k}{k}",),
         column=("explained",),
         wrong=(
             Wrong(
@@ -543,7 +529,7 @@ def _explained(s: Study, k: int) -> NumberQuestion:
             ),
             Wrong(
                 share(v2, v3),
-                f"that is what {w.context} adds to Model 2. Compare with Model 1, which has no "
+                "that is Model 3 compared with Model 2. Compare with Model 1, which has no "
                 "level-2 predictor.",
                 "wrong model",
                 as_printed(share, v2, v3),

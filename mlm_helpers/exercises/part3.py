@@ -43,8 +43,9 @@ class CenteringStudy:
         d["sesgm"] = center_grand(d, self.x, over="rows")
         return d
 
-    def _fit(self, fixed: str) -> MLMFit:
-        return fit_mlm(f"{self.outcome} ~ 1 + {fixed} + (1 | {self.group})", self.data)
+    def _fit(self, fixed: str, slope: str = "") -> MLMFit:
+        random = f"(1{f' + {slope}' if slope else ''} | {self.group})"
+        return fit_mlm(f"{self.outcome} ~ 1 + {fixed} + {random}", self.data)
 
     @cached_property
     def within(self) -> MLMFit:
@@ -64,12 +65,12 @@ class CenteringStudy:
     @cached_property
     def crossed_within(self) -> MLMFit:
         """Sector and its product with the within-centered predictor."""
-        return self._fit(f"sesc + {self.w} + {self.w} * sesc")
+        return self._fit(f"sesc + {self.w} + {self.w} * sesc", slope="sesc")
 
     @cached_property
     def crossed_grand(self) -> MLMFit:
         """Sector and its product with the grand-mean centered predictor."""
-        return self._fit(f"sesgm + {self.w} + {self.w} * sesgm")
+        return self._fit(f"sesgm + {self.w} + {self.w} * sesgm", slope="sesgm")
 
     def gamma(self, fit: MLMFit, column: str) -> float:
         """One fixed effect."""
@@ -153,8 +154,6 @@ def _within(s: CenteringStudy) -> NumberQuestion:
         right=within,
         measure="points per unit of SES",
         decimals=2,
-        row=("sesc",),
-        symbol="gamma10",
         wrong=(
             Wrong(
                 between,
@@ -192,8 +191,6 @@ def _between(s: CenteringStudy) -> NumberQuestion:
         right=between,
         measure="points per unit of school mean SES",
         decimals=2,
-        row=("schsesgm",),
-        symbol="gamma01",
         wrong=(
             Wrong(
                 within,
@@ -237,7 +234,6 @@ def _contextual(s: CenteringStudy) -> NumberQuestion:
         also=as_printed(lambda a, b: a - b, between, within),
         measure="points per unit of school mean SES",
         decimals=2,
-        row=("schsesgm",),
         wrong=(
             Wrong(
                 between,
@@ -371,8 +367,6 @@ def _interaction(s: CenteringStudy) -> NumberQuestion:
         right=within,
         measure="points per unit of SES",
         decimals=2,
-        row=("sesc:sector", "sector:sesc"),
-        symbol="gamma11",
         wrong=(
             Wrong(
                 s.gamma(s.crossed_grand, f"{s.w}:sesgm"),

@@ -162,7 +162,6 @@ def _slope_explained(s: Study) -> NumberQuestion:
         measure="percent of the slope variance in Model 1",
         unit="percent",
         decimals=1,
-        row=("tau11",),
         column=("explained",),
         wrong=(
             Wrong(
@@ -244,13 +243,13 @@ def _lrt(s: Study) -> NumberQuestion:
         measure="units of χ²",
         decimals=1,
         column=("Chisq",),
-        row=("Chisq",),
         wrong=(
             Wrong(
                 reml,
-                "that compares the REML fits. It is allowed here, as the fixed parts are the same, "
-                "but the lecture's test (and R's anova) refits both by ML.",
-                "REML across fixed parts",
+                "that is the difference of the REML criteria, a sound test as well, because the "
+                "fixed "
+                "parts are the same. The question asks for the one by ML, which R's anova prints.",
+                "other",
             ),
             Wrong(
                 right / 2,
@@ -291,12 +290,11 @@ def _p_boundary(s: Study) -> NumberQuestion:
         unit="p",
         decimals=3,
         column=("p_boundary",),
-        row=("p_boundary",),
         wrong=(
             Wrong(
                 p_of_chi2(chisq, 2),
-                "that is χ² with 2 degrees of freedom, as if the variance could be negative. It "
-                "is too large; mix it with χ² on 1.",
+                "that is χ² with 2 degrees of freedom, as if there were no edge. The p is "
+                "too large; mix it with χ² on 1.",
                 "boundary forgotten",
             ),
             Wrong(
@@ -323,9 +321,11 @@ def _p_boundary(s: Study) -> NumberQuestion:
             ),
         ),
         hints=(
-            "A variance cannot be below 0: under “no slope variance” the estimate lies on the "
-            "edge half of the time.",
-            "The p value is the mean of two: χ² with 1 and with 2 degrees of freedom.",
+            "Without slope variance the larger model sits at the edge of what the τ's can be. "
+            "There "
+            "χ² with 2 degrees of freedom alone gives a p value that is too large.",
+            "In large samples it is the mean of two p values: χ² with 1 and with 2 degrees of "
+            "freedom.",
             "mlm.compare prints it as boundary p (p_boundary in its table).",
         ),
     )
@@ -348,7 +348,7 @@ def _not_significant(s: Study) -> ChoiceQuestion:
                 "test the variance first",
             ),
             "D": (
-                f"leaving the random slope out takes {w.student}s for better evidence on slopes "
+                f"leaving the random slope out takes {w.students} for better evidence on slopes "
                 "than they are: the standard errors of the slope's γ's get too small.",
                 "random slope is optional",
             ),
@@ -370,7 +370,6 @@ def _true_spread(s: Study) -> NumberQuestion:
         also=as_printed(math.sqrt, tau11),
         measure=f"{w.points} per unit of {w.within}",
         decimals=2,
-        row=("tau11",),
         column=("sd",),
         wrong=(
             Wrong(
@@ -418,25 +417,26 @@ def _eb_gap(s: Study) -> ChoiceQuestion:
         right="D",
         replies={
             "A": (
-                f"both are about slopes and both compare {w.high} with {w.low} {w.schools}. One of "
+                f"both are about slopes and both compare {w.many_high} with {w.many_low}. One of "
                 "them is made of shrunken numbers.",
                 "EB spread is tau",
             ),
             "B": (
-                "it is the other way round: EB residuals are pulled towards 0, so their gap is too "
-                "small for the parameter.",
+                "it is the other way round: an EB residual is a compromise between what the data "
+                "say "
+                f"about this {w.school} and the average, and the gap shows it here.",
                 "EB spread is tau",
             ),
             "C": (
-                f"there are enough {w.high} {w.schools} for a mean. The gap is small for another "
+                f"there are enough {w.many_high} for a mean. The gap is small for another "
                 f"reason, which lies in how little each {w.school} tells about its slope.",
                 "EB spread is tau",
             ),
         },
         hints=(
             f"How is an EB residual made from the own slope of a {w.school} and the average slope?",
-            f"With few {w.student}s in a {w.school}, how far is its EB residual pulled, and to "
-            "where?",
+            f"With few {w.students} in a {w.school}, how much do they tell about its slope? (What "
+            "its mean tells about its slope, through τ01, comes in as well.)",
         ),
     )
 
@@ -450,7 +450,6 @@ def _fixed_parts(s: Study) -> NumberQuestion:
         measure="units of χ²",
         decimals=1,
         column=("Chisq",),
-        row=("Chisq",),
         wrong=(
             Wrong(
                 s.m1.criterion - s.m2.criterion,

@@ -71,8 +71,9 @@ class NumberQuestion:
 
     ``right`` is the exact value and ``also`` what comes out when the printed, rounded numbers are
     used. ``decimals`` is the fewest decimals that tell enough; a coarser answer that agrees is sent
-    back for another digit. ``measure`` completes "the answer is in ...". ``row`` and ``column``
-    say which entry of a table is plainly meant, ``symbol`` which estimate of a fit.
+    back for another digit. ``measure`` completes "the answer is in ...". ``column`` says which
+    entry of a table with one row is plainly meant. A whole fit or table is no answer: it holds the
+    numbers of all questions.
     """
 
     id: str
@@ -84,9 +85,7 @@ class NumberQuestion:
     decimals: int = 1
     close: float = 0.0
     also: tuple[float, ...] = ()
-    row: tuple[str, ...] = ()
     column: tuple[str, ...] = ("estimate",)
-    symbol: str = ""
     otherwise: str = ""
 
     def judge(self, answer: Plain) -> Verdict:
@@ -95,7 +94,10 @@ class NumberQuestion:
         if early:
             return early
         try:
-            typed = read_number(self._text(answer))
+            text = self._text(answer)
+            if self.unit == "p" and (bound := below(text)):
+                return self._bounded(bound)
+            typed = read_number(text)
             readings = self._readings(typed)
         except Unreadable as problem:
             return Verdict("unreadable", str(problem))
@@ -110,8 +112,6 @@ class NumberQuestion:
         if answer.kind == "pairs":
             raise Unreadable("Your answer is a dict: this question asks for one number.")
         if answer.kind == "fit":
-            if self.symbol and self.symbol in answer.index:
-                return answer.cells[answer.index.index(self.symbol)][0]
             raise Unreadable(
                 "Your answer is a whole fit: take the number that is asked for out of its tables."
             )
@@ -122,13 +122,11 @@ class NumberQuestion:
         raise Unreadable(f"Your answer is a {answer.text}: this question asks for one number.")
 
     def _from_table(self, table: Plain) -> str:
-        """The one entry of a table that is plainly meant."""
+        """The one entry of a table that is plainly meant: it has one value, or one row."""
         rows, columns = list(range(len(table.index))), list(range(len(table.columns)))
         if table.text == "Series" and set(table.index) & set(self.column):
             rows = [i for i in rows if table.index[i] in self.column][:1]
         else:
-            named = [i for i in rows if table.index[i] in self.row]
-            rows = named or rows
             columns = [j for j in columns if table.columns[j] in self.column] or columns
         if len(rows) == 1 and len(columns) == 1:
             return table.cells[rows[0]][columns[0]]
@@ -159,10 +157,10 @@ class NumberQuestion:
         agreeing = [r for r in readings if any(r.agrees(t, self.close) for t in targets)]
         wrong = [w for w in self._distinct() if w.matches(readings, self._near)]
         if agreeing:
+            half = min(self._digits(r) for r in agreeing)
             exact = min(abs(r.value - t) for r in agreeing for t in targets) <= self._near
-            if min(r.half for r in agreeing) > self._coarsest:
-                return self._another_digit()
-            if wrong and not exact:
+            printed = half <= 5e-4 * abs(self.right)  # as many digits as an output has
+            if half > self._coarsest or (wrong and not exact and not printed):
                 return self._another_digit()
             return Verdict("right", "that is right.")
         if len({w.reply for w in wrong}) > 1:
@@ -174,7 +172,27 @@ class NumberQuestion:
 
     @property
     def _coarsest(self) -> float:
-        return 0.5 * 10.0**-self.decimals * (1 + 1e-9)
+        """Half a unit of the last decimal that has to be there: ``decimals``, more where the
+        number is so small that they would show next to nothing of it, but four at most."""
+        wanted = 0.5 * 10.0**-self.decimals
+        if self.unit == "number":
+            wanted = max(min(wanted, abs(self.right) / 4), min(wanted, 0.5e-4))
+        return wanted * (1 + 1e-9)
+
+    def _digits(self, reading: Reading) -> float:
+        """Half a unit of the last digit, where 95 stands for 95.0 if that is the rounded answer."""
+        whole = reading.half >= 0.05 and reading.value == round(self.right, self.decimals)
+        if whole and (reading.value or self.unit != "number"):
+            return min(reading.half, self._coarsest)
+        return reading.half
+
+    def _bounded(self, bound: float) -> Verdict:
+        """An answer such as ``< .001``."""
+        if self.right >= bound:
+            return Verdict("wrong", "the p value is not that small.")
+        if bound > 0.001:
+            return Verdict("unclear", "that holds; how small is it? Give the p value itself.")
+        return Verdict("right", "that is right.")
 
     @property
     def _near(self) -> float:
@@ -182,11 +200,12 @@ class NumberQuestion:
         return max(self.close * 1e-2, 1e-6 * abs(self.right), 1e-9)
 
     def _distinct(self) -> list[Wrong]:
-        """The wrong answers that differ from the right one, which on other data they may not."""
+        """The wrong answers that can be told from the right one, which on other data may be few."""
+        apart = max(10 * self._near, 5e-4 * abs(self.right))
+        if self.unit == "percent":
+            apart = max(apart, 0.05 * 10.0**-self.decimals)
         return [
-            w
-            for w in self.wrong
-            if math.isfinite(w.value) and abs(w.value - self.right) > 10 * self._near
+            w for w in self.wrong if math.isfinite(w.value) and abs(w.value - self.right) > apart
         ]
 
     def _another_digit(self) -> Verdict:
@@ -224,6 +243,12 @@ def as_printed(
         with contextlib.suppress(ZeroDivisionError):
             found[compute(*chosen)] = None
     return tuple(found)
+
+
+def below(text: str) -> float | None:
+    """The bound of an answer such as ``p < .001``; None where it has none."""
+    found = re.fullmatch(r"\s*(?:p\s*)?[<≤]\s*(0?[.,]\d+)\s*", text, re.IGNORECASE)
+    return float(found.group(1).replace(",", ".")) if found else None
 
 
 # ---- choices --------------------------------------------------------------------------------

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlm_helpers.errors import MLMError, suggest
-from mlm_helpers.exercises.cells import answers_assigned, describe_error
+from mlm_helpers.exercises.cells import advice, answers_assigned, describe_error, install
 from mlm_helpers.exercises.judging.plain import MISSING, Plain, to_plain
+from mlm_helpers.exercises.outputs import Shown, shell, show
 from mlm_helpers.exercises.questions import Question, Verdict
 from mlm_helpers.exercises.study import study_of
+from mlm_helpers.text import join_words
 
 PARTS = ("part1", "part2", "part3", "part4")
 _UNSET = object()
@@ -23,20 +25,6 @@ class NotYet(AssertionError):
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
-
-
-class Passed:
-    """The line that a check shows when the answer is right."""
-
-    def __init__(self, line: str):
-        self.line = line
-
-    def __repr__(self) -> str:
-        return self.line
-
-
-class Note(Passed):
-    """A hint."""
 
 
 class Exercise:
@@ -67,7 +55,7 @@ class Exercise:
         """Judge an answer that is already plain data; the marking uses this."""
         return self.question(id).judge(answer)
 
-    def check(self, id: str, answer: Any = _UNSET) -> Passed:
+    def check(self, id: str, answer: Any = _UNSET) -> Shown:
         """Check the answer to one question.
 
         Parameters
@@ -81,32 +69,50 @@ class Exercise:
             With one line that says what is not right yet.
         """
         self.question(id)
-        if answer is _UNSET:
-            variable = f"answer_{id}"
-            space = _namespace()
-            if variable not in space and variable in self._crashes:
-                raise NotYet(
-                    f"{label(id)}: your answer cell stopped with {self._crashes[variable]}. "
-                    "Repair that cell and run it again."
-                )
-            plain = to_plain(space[variable]) if variable in space else MISSING
-        else:
-            plain = to_plain(answer)
-        verdict = self.judge(id, plain)
+        verdict = self._verdict(id, answer)
+        line = f"{label(id)}: {verdict.message}"
         if not verdict.passed:
-            raise NotYet(f"{label(id)}: {verdict.message}")
-        return Passed(f"{label(id)}: {verdict.message}")
+            show(Shown(line, verdict.state))
+            raise NotYet(line)
+        return Shown(line, "right")
 
-    def hint(self, id: str, stage: int | None = None) -> Note:
+    def _verdict(self, id: str, answer: Any = _UNSET) -> Verdict:
+        """The verdict on an answer, or on what the notebook has as the answer to a question."""
+        if answer is not _UNSET:
+            return self.judge(id, to_plain(answer))
+        variable, space = f"answer_{id}", _namespace()
+        if variable not in space and variable in self._crashes:
+            return Verdict(
+                "unreadable",
+                f"your answer cell stopped with {self._crashes[variable]}. Repair that cell and "
+                "run it again.",
+            )
+        return self.judge(id, to_plain(space[variable]) if variable in space else MISSING)
+
+    def summary(self) -> Shown:
+        """How many questions are right and which are open. Never fails."""
+        states = {id: self._verdict(id).state for id in self.questions}
+        right = sum(state == "right" for state in states.values())
+        parts = [f"{right} of {len(states)} right"]
+        for name, state in (("not yet", "wrong"), ("unclear", "unclear")):
+            found = [_short(id) for id, s in states.items() if s == state]
+            parts += [f"{name}: {join_words(found)}"] if found else []
+        left = [_short(id) for id, s in states.items() if s in ("unanswered", "unreadable")]
+        parts += [f"open: {join_words(left)}"] if left else []
+        save = "Save the notebook (Ctrl+S, on a Mac ⌘S) before you hand it in."
+        return Shown(f"{'; '.join(parts)}. {save}", "summary")
+
+    def hint(self, id: str, stage: int | None = None) -> Shown:
         """The next hint for a question: each call goes one stage further."""
         hints = self.question(id).hints
         if not hints:
-            return Note(f"{label(id)}: there is no hint for this question.")
+            return Shown(f"{label(id)}: there is no hint for this question.", "hint")
         reached = self._hinted.get(id, 0) + 1 if stage is None else int(stage)
         reached = min(max(reached, 1), len(hints))
         self._hinted[id] = reached
         more = "run this cell again for the next" if reached < len(hints) else "the last one"
-        return Note(f"{label(id)}, hint {reached} of {len(hints)} ({more}): {hints[reached - 1]}")
+        line = f"{label(id)}, hint {reached} of {len(hints)} ({more}): {hints[reached - 1]}"
+        return Shown(line, "hint")
 
     def definitions(self) -> Any:
         """The lettered definitions of the matching board, as a table."""
@@ -158,38 +164,41 @@ def label(id: str) -> str:
     return WRITTEN.get(id, id.capitalize())
 
 
+def _short(id: str) -> str:
+    """A question in the summary: ``4``, ``6b``, ``γ00``."""
+    return label(id).removeprefix("Question ")
+
+
 # ---- the notebook around ----------------------------------------------------------------------
-def _shell() -> Any:
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
-
-
 def _namespace() -> Mapping[str, Any]:
-    shell = _shell()
-    return shell.user_ns if shell else vars(sys.modules["__main__"])
+    here = shell()
+    return here.user_ns if here else vars(sys.modules["__main__"])
 
 
 def _watch_crashes() -> dict[str, str]:
-    """Remember which answer cell stopped with an error, so that the check can point at it; an
-    earlier answer of the same cell is forgotten."""
-    shell = _shell()
-    if shell is None:
+    """Remember which answer cell stopped with an error, so that the check can point at it, and say
+    below the cell what to do; an earlier answer of the same cell is forgotten."""
+    here = shell()
+    if here is None:
         return {}
-    crashes: dict[str, str] = getattr(shell, "_mlm_crashes", None)  # type: ignore[assignment]
+    crashes: dict[str, str] | None = getattr(here, "_mlm_crashes", None)
     if crashes is not None:
         return crashes
-    crashes = {}
-    shell._mlm_crashes = crashes
+    found: dict[str, str] = {}
+    here._mlm_crashes = found
 
     def after(result: Any) -> None:
         info = getattr(result, "info", None)
         names = answers_assigned(getattr(info, "raw_cell", None) or "")
         error = result.error_before_exec or result.error_in_exec
         for name in names:
-            crashes.pop(name, None)
+            found.pop(name, None)
             if error is not None:
-                shell.user_ns.pop(name, None)
-                crashes[name] = describe_error(error)
+                here.user_ns.pop(name, None)
+                found[name] = describe_error(error)
+        if names and error is not None:
+            show(Shown(advice(error, names[0]), "unreadable"))
 
-    shell.events.register("post_run_cell", after)
-    return crashes
+    install(here)
+    here.events.register("post_run_cell", after)
+    return found

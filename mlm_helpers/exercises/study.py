@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mlm_helpers.engine.compare import compare
 from mlm_helpers.engine.fit import MLMFit, fit_mlm
-from mlm_helpers.engine.inference import compare
 from mlm_helpers.engine.structure import Structure
 from mlm_helpers.errors import MLMError
 from mlm_helpers.exercises.terms import Terms
@@ -18,6 +18,8 @@ from mlm_helpers.lesson.roles import LECTURE, Roles
 
 if TYPE_CHECKING:
     from mlm_helpers.words.vocabulary import Vocabulary
+
+ALPHA = 0.05
 
 
 class Study:
@@ -86,6 +88,16 @@ class Study:
         """The row of the fixed-effects table."""
         column = fit.structure.coefficient(":".join(factors) if factors else "Intercept").column
         return fit.fixed_effects.T[column]
+
+    @property
+    def tells_slopes_apart(self) -> bool:
+        """Whether Model 3 tells the slopes of the two kinds apart, at the 5% level."""
+        return float(self.row(self.m3, self.x, self.w)["p"]) < ALPHA
+
+    @property
+    def tells_means_apart(self) -> bool:
+        """Whether Model 3 tells the means of the two kinds apart, at the 5% level."""
+        return float(self.row(self.m3, self.w)["p"]) < ALPHA
 
     def tau(self, fit: MLMFit, k: int, column: str = "variance") -> float:
         """τ_kk of a fit, or another column of its row."""

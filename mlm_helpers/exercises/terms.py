@@ -29,8 +29,20 @@ class Terms:
     within: str
     one_low: str = ""  # "a public school"
     one_high: str = ""
+    many_low: str = ""  # "public schools"
+    many_high: str = ""
+    students: str = ""
     # further phrases of these data, and what they are in the lecture's words
     phrases: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, usual in (
+            ("many_low", f"{self.low} {self.schools}"),
+            ("many_high", f"{self.high} {self.schools}"),
+            ("students", f"{self.student}s"),
+        ):
+            if not getattr(self, name):
+                object.__setattr__(self, name, usual)
 
     @classmethod
     def of(cls, structure: Structure, vocabulary: Vocabulary) -> Terms:
@@ -54,6 +66,9 @@ class Terms:
             within=px.label,
             one_low=zero.one if zero else f"a {vocabulary.group.one} with {pw.label} 0",
             one_high=one.one if one else f"a {vocabulary.group.one} with {pw.label} 1",
+            many_low=zero.many if zero else f"{vocabulary.group.many} with {pw.label} 0",
+            many_high=one.many if one else f"{vocabulary.group.many} with {pw.label} 1",
+            students=vocabulary.unit.many,
             phrases=_phrases(vocabulary, px, pz, zero, one),
         )
 

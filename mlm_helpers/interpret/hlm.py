@@ -20,7 +20,7 @@ from mlm_helpers.engine.structure import INTERCEPT
 from mlm_helpers.engine.summary import html_table
 from mlm_helpers.errors import MLMError
 from mlm_helpers.interpret.residuals import reliabilities
-from mlm_helpers.text import count
+from mlm_helpers.text import count, p_value
 
 if TYPE_CHECKING:
     from mlm_helpers.engine.fit import MLMFit
@@ -67,12 +67,12 @@ class HLMTests:
             what = "intercepts" if row["term"] == INTERCEPT else f"slopes of {row['term']}"
             said.append(
                 f"{name}: the {what} of {int(row['groups'])} groups vary {found} "
-                f"(χ² = {row['chi2']:.1f}, {int(row['df'])} df, p {_p(row['p'])})"
+                f"(χ² = {row['chi2']:.1f}, {int(row['df'])} df, {p_value(row['p'])})"
             )
         if math.isfinite(self.H):
             unequal = "differs between groups" if self.H_p < 0.05 else "may be the same in all"
             said.append(
-                f"σ² {unequal} (H = {self.H:.1f}, {self.H_df} df, p {_p(self.H_p)}; "
+                f"σ² {unequal} (H = {self.H:.1f}, {self.H_df} df, {p_value(self.H_p)}; "
                 f"{count(self.H_groups, 'group')})"
             )
         return "; ".join(said) + "."
@@ -98,10 +98,6 @@ class HLMTests:
         caption = "Variances, and tests of those between groups"
         table = html_table(caption, ["parameter", *printed.columns], rows)
         return f"{table}<p>{html.escape(self.sentence)}</p>"
-
-
-def _p(p: float) -> str:
-    return "< .001" if p < 0.001 else f"= {p:.3f}".replace("0.", ".", 1)
 
 
 def hlm_tests(fit: MLMFit, smallest: int = 10) -> HLMTests:

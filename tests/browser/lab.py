@@ -27,7 +27,13 @@ FLAGS = [
     "--disable-sync",
 ]
 # What JupyterLab itself may say in a room without internet or with an odd language setting.
-HARMLESS = ("favicon", "net::ERR_", "Failed to load resource", "ResizeObserver loop")
+HARMLESS = (
+    "@jupyterlite",
+    "favicon",
+    "net::ERR_",
+    "Failed to load resource",
+    "ResizeObserver loop",
+)
 
 
 def find_chromium() -> str | None:

@@ -28,6 +28,7 @@ from mlm_helpers.authoring.marking.runner import Limits
 from mlm_helpers.authoring.marking.store import Store
 from mlm_helpers.authoring.marking.texts import shown
 from mlm_helpers.errors import MLMError
+from mlm_helpers.exercises.session import PARTS
 
 LEAST_MEMORY = 600
 
@@ -195,8 +196,12 @@ def _say(options: Any, report: Report, marker: Marker, results: list[Result]) ->
 def _columns(options: Any) -> dict[str, str]:
     if bool(options.gradebook) != bool(options.column):
         raise MLMError("--gradebook and --column go together: the file, and the column to fill.")
-    pairs = [text.partition("=") if "=" in text else ("", "", text) for text in options.column]
-    return {exercise.strip(): name for exercise, _, name in pairs}
+    out = {}
+    for text in options.column:
+        exercise, _, name = text.partition("=")
+        known = exercise.strip() in PARTS  # a column's name may hold a sign of its own
+        out[exercise.strip() if known else ""] = name.strip() if known else text
+    return out
 
 
 def _fill(options: Any, columns: dict[str, str], results: list[Result], worth: Worth) -> None:

@@ -45,8 +45,8 @@ def decide_page(alike: Sequence[Alike], decisions: Decisions, name: str, text: s
     """``name`` and ``text`` are those of the decisions file."""
     waiting = [a for a in alike if decisions.answers.get(a.key, Decision()).credit is None]
     parts = [
-        f"<p>{len(alike)} answers in words need a person to read them; {len(waiting)} are not "
-        "decided. Answers in the same words stand once, similar ones beside each other. Choose, "
+        f"<p>Answers that the checks could not judge: {len(alike)}, not decided yet: "
+        f"{len(waiting)}. The same words stand once, similar ones beside each other. Choose, "
         f"press the button, and put the file that it stores in the place of <code>"
         f"{html.escape(name)}</code>; or edit that file. Then run the same command again.</p>"
     ]

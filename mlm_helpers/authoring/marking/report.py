@@ -62,8 +62,9 @@ class Report:
             text = self.decisions.read_text(encoding="utf-8-sig")
             self._page("decide.html", decide_page(alike, decided, self.decisions.name, text))
             note = (
-                f'<p><a href="decide.html">{self.waiting} of {len(alike)} answers in words wait '
-                f"for your decision</a>; it is kept in {html.escape(self.decisions.name)}.</p>"
+                f'<p><a href="decide.html">Answers that the checks could not judge</a>: '
+                f"{len(alike)}, waiting for your decision: {self.waiting}. What you decide is kept "
+                f"in {html.escape(self.decisions.name)}.</p>"
             )
         text = class_page(results, self.collected, links, self.protection, note)
         self._page("class.html", text)

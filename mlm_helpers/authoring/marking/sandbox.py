@@ -70,8 +70,10 @@ def _shell() -> Any:
 
 def _run(shell: Any, source: str) -> BaseException | None:
     """Run one cell; the exception it ended with, or None."""
+    from mlm_helpers.exercises.cells import as_code
+
     try:
-        result = shell.run_cell(source, store_history=False)
+        result = shell.run_cell(as_code(source), store_history=False)
     except BaseException as error:  # such as a KeyboardInterrupt that the cell raised itself
         return error
     return result.error_before_exec or result.error_in_exec

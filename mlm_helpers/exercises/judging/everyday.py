@@ -24,8 +24,8 @@ def plain_language_rules(words: Terms, steeper: bool, told: bool = True) -> Rule
         "how well off families are" if families else "{within}", "stuses / ses / schses / within"
     )
     score = Idea("{score}", "score / outcomegap")
-    both = Idea("{high} and {low} {schools} compared", "private public")
-    whom = "families" if families else "{student}s"
+    both = Idea("{many_high} and {many_low} compared", "private public")
+    whom = "families" if families else "{students}"
     said = _told(steeper, whom) if told else _UNTOLD
     return Rules((about, score, both, said[0]), (*said[1], *_CLAIMS), _JARGON)
 
@@ -33,10 +33,10 @@ def plain_language_rules(words: Terms, steeper: bool, told: bool = True) -> Rule
 def _told(steeper: bool, whom: str) -> tuple[Idea, tuple[Against, ...]]:
     way = "larger" if steeper else "smaller"
     right, wrong = ("highmore", "highless") if steeper else ("highless", "highmore")
-    idea = Idea(f"that the gap is {way} in {{high}} {{schools}}", f"{right} -cannottell")
+    idea = Idea(f"that the gap is {way} in {{many_high}}", f"{right} -cannottell")
     reversed_ = Against(
         f"{wrong} -cannottell",
-        f"the direction: the gap between {whom} is {way} in {{high}} {{schools}}",
+        f"the direction: the gap between {whom} is {way} in {{many_high}}",
         "direction reversed",
     )
     timid = Against(
@@ -72,7 +72,7 @@ _CLAIMS = (
     ),
     Against(
         "lowscores",
-        "a smaller gap does not mean lower scores: it is about how far apart {student}s of one "
+        "a smaller gap does not mean lower scores: it is about how far apart {students} of one "
         "{school} are",
         "flat is low",
     ),

@@ -39,11 +39,11 @@ class Rules:
 
 
 # ---- the table -------------------------------------------------------------------------------
-# {low} and {high} are the sectors coded 0 and 1, {context} the school mean of SES; see study.Words.
+# {low} and {high} are the sectors coded 0 and 1, {context} the school mean of SES; see terms.
 EXPECTED = Idea("an expected (or predicted, or average) value", "expected")
 MEAN = Idea("the mean achievement of a {school}", "mean / score -slope / bslope")
 SLOPE = Idea("the {slope} within {schools}", "slope")
-LOW = Idea("{low} {schools}", "public")
+LOW = Idea("{many_low}", "public")
 AT_CONTEXT = Idea(
     "at average {context} (or with {context} held fixed)",
     "avgses / schses cond / ses cond / ses expected / model cond / regardless",
@@ -59,7 +59,7 @@ GIVEN_BOTH = Idea(
 TAKEN_OUT = Idea("what is left once they are taken into account", "cond / remain / model / uncond")
 DIFFERENCE = Idea("a difference", "difference / change private public / deviation private public")
 BOTH = Idea(
-    "{high} compared with {low} {schools}",
+    "{many_high} compared with {many_low}",
     "private public / private difference / sector -sectorheld",
 )
 DEVIATION = Idea("a deviation from an expected value", "deviation / remain schoolj -variance")
@@ -91,7 +91,7 @@ NOT_SLOPE = Against(
 )
 NOT_BETWEEN = Against(
     "bslope",
-    "a slope between {schools} compares their means; this parameter is about {student}s within one",
+    "a slope between {schools} compares their means; this parameter is about {students} within one",
     "between for within",
     sure=False,
 )
@@ -103,7 +103,7 @@ NOT_VARIANCE = Against(
 )
 NOT_HIGH = Against(
     "private -public",
-    "it speaks of {high} {schools}; which {sector} is coded 0?",
+    "it speaks of {many_high}; which {sector} is coded 0?",
     "parameter confused",
     sure=False,
 )
@@ -144,7 +144,7 @@ NOT_REVERSED = Against(
 NOT_STUDENT = Against(
     "studentlevel -between -schoolj -slope / within -slope -stuses -between / "
     "studentvariance -between",
-    "it speaks of {student}s within a {school}; this parameter is about {schools}",
+    "it speaks of {students} within a {school}; this parameter is about {schools}",
     "level confused",
     sure=False,
 )
@@ -186,8 +186,8 @@ NOT_SHRUNKEN = Against(
 )
 NOT_SAMPLED = Against(
     "sampled",
-    "τ is the variance of the true values; what is observed or estimated varies more, by "
-    "sampling error",
+    "τ is the variance of the true values; what is computed in each {school} by itself varies "
+    "more, by sampling error, and EB estimates vary less",
     "EB spread is tau",
 )
 NOT_EB = Against(
@@ -251,13 +251,13 @@ _TABLE: dict[str, Rules] = {
             ),
             Against(
                 "stuses -slope -schses / within",
-                "it speaks of the {within} of {student}s; this one is about the mean of a {school}",
+                "it speaks of the {within} of {students}; this one is about the mean of a {school}",
                 "within for between",
             ),
             Against(
                 "contextual",
-                "that is the contextual effect, for {student}s of the same {within}. γ02 compares "
-                "{schools}, whose {student}s differ as well: it is the between-{school} slope",
+                "that is the contextual effect, for {students} of the same {within}. γ02 compares "
+                "{schools}, whose {students} differ as well: it is the between-{school} slope",
                 "between is contextual",
             ),
             NOT_VARIANCE, NOT_UNCONTROLLED, NOT_CONTEXT_HELD, FALLING,
@@ -307,7 +307,7 @@ _TABLE: dict[str, Rules] = {
         (
             Against(
                 "mean -slope / bslope",
-                "it speaks of mean achievement; what {context} does to the mean is γ02",
+                "it speaks of mean achievement; how the mean goes with {context} is γ02",
                 "parameter confused",
             ),
             NOT_VARIANCE, NOT_UNCONTROLLED, NOT_CONTEXT_HELD, FALLING,
