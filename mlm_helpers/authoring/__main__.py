@@ -19,6 +19,7 @@ COMMANDS = {
     "lecture": "make the lecture from its template",
     "solutions": "make the course's own solutions from their templates",
     "walkthroughs": "make the course's own walkthroughs from their sources",
+    "start": "write a first lesson file from a data file",
     "adapt": "make lecture, walkthrough and exercises on other data",
     "site": "make the course's web site",
     "lite": "make a version that runs in a browser",

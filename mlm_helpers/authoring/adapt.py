@@ -145,8 +145,10 @@ def _renamed(text: str, named: str, name: str) -> str:
 def _notebooks(lesson: Lesson) -> Iterator[tuple[str, str, NotebookNode]]:
     from mlm_helpers.authoring.handouts import (
         EXERCISES,
+        OWN,
         WALKTHROUGH,
         exercise_notebook,
+        own_notebook,
         walkthrough_notebook,
     )
     from mlm_helpers.authoring.lecture import NOTEBOOK, build_lecture
@@ -157,6 +159,8 @@ def _notebooks(lesson: Lesson) -> Iterator[tuple[str, str, NotebookNode]]:
         if part != "part3" and lesson.second is None:
             continue  # they ask about Model 3
         yield "exercises/solutions", file, exercise_notebook(part, lesson)
+    if lesson.questions:
+        yield "exercises/solutions", OWN, own_notebook(lesson)
 
 
 def _make(folder: Path, file: str, notebook: NotebookNode) -> None:

@@ -34,6 +34,7 @@ EXERCISES = {
     "part3": "part3_centering_and_context.ipynb",
     "part4": "part4_probe_and_test.ipynb",
 }
+OWN = "questions_of_your_course.ipynb"
 WALKTHROUGH = "walkthrough_random_intercepts_and_slopes.ipynb"
 
 _HOW = """\
@@ -57,6 +58,35 @@ def exercise_notebook(part: str, lesson: Lesson) -> NotebookNode:
     template = (TEMPLATES / "exercises" / f"{part}.md.j2").read_text(encoding="utf-8")
     cells = [c for piece in _pieces(template) for c in _exercise_cells(piece, context)]
     return new_notebook(cells=cells, metadata={"mlm_exercise": part})
+
+
+def own_notebook(lesson: Lesson) -> NotebookNode:
+    """The solution notebook of a lesson's own questions, not yet run."""
+    from nbformat.v4 import new_notebook
+
+    from mlm_helpers.exercises.own import key
+
+    context = HandoutContext(lesson)
+    setup = [
+        "import mlm_helpers as mlm",
+        "",
+        "lesson = mlm.open_lesson()",
+        'ex = mlm.exercise("own", study=lesson)',
+        f"{lesson.name} = lesson.data",
+    ]
+    fits = [f'{k} = mlm.fit_mlm("{lesson.formulas[k]}", data={lesson.name})' for k in lesson.models]
+    pieces = [
+        Piece("text", "own-title", (), f"# {lesson.title}: more questions\n\n{_HOW}", 0),
+        Piece("code", "own-setup", (), "\n".join(setup), 0),
+        Piece("code", "own-fits", (), "\n".join(fits), 0),
+    ]
+    for number, q in enumerate(lesson.questions, start=1):
+        pieces += [
+            Piece("text", f"own-{q.id}-task", (), f"## Question {number}\n\n{q.task}", 0),
+            Piece("answer", f"own-{q.id}", (), f"answer_{q.id} = {key(q, lesson)}", 0),
+        ]
+    cells = [c for piece in pieces for c in _exercise_cells(piece, context)]
+    return new_notebook(cells=cells, metadata={"mlm_exercise": "own"})
 
 
 def walkthrough_notebook(lesson: Lesson) -> NotebookNode:

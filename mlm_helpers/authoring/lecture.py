@@ -189,6 +189,8 @@ class Context:
         except MLMError:
             raise
         except Exception as error:
+            if not cell.line:
+                raise MLMError(f"A slide of your own cannot be filled in: {error}.") from None
             where = f"the template's cell at line {cell.line}"
             raise RuntimeError(f"{where} cannot be filled in: {error}") from error
 
@@ -205,13 +207,13 @@ class Context:
         from jinja2 import Environment, StrictUndefined
 
         made = Environment(undefined=StrictUndefined, finalize=finalize, keep_trailing_newline=True)
-        made.filters |= {"cap": capital, "size": size, "higher": higher}
+        made.filters |= {"cap": capital, "size": size, "higher": higher, "a": with_article}
         return made
 
     @cached_property
     def names(self) -> dict[str, Any]:
         """Everything that the template may use."""
-        fits = {name: self.fit(name) for name in ("m1", "m2", self.lesson.last)}
+        fits = {name: self.fit(name) for name in (*self.lesson.models, "m1_ri")}
         return {
             **fits,
             **self._words(),
@@ -261,6 +263,7 @@ class Context:
             "last_name": "Model 3" if self.m else "Model 2",
             "lm": lesson.last,
             "level": lesson.alpha,
+            "level_argument": Raw("" if lesson.alpha == 0.05 else f", level={1 - lesson.alpha:g}"),
             "alpha": f"{lesson.alpha:g}".removeprefix("0"),
             "varies": bool(lesson.beside) and lesson.beside_varies,
             "more_are": "are" if len(lesson.controls) + bool(lesson.beside) > 1 else "is",
@@ -437,6 +440,8 @@ class Context:
             }.get(p.centered, "")
             codes = f" ({self._codes()})" if p is self.w and p.codes else ""
             rows += [(str(p.of), p.label, where), (column, p.label + from_mean + codes, where)]
+        if lesson.half:
+            rows.append((lesson.half, f"{self.w.label}, split at its median", school))
         there = [row for row in rows if row[0] in lesson.data]
         return [SimpleNamespace(column=c, what=what, where=where) for c, what, where in there]
 

@@ -378,7 +378,9 @@ def _sigma_problem(fit: MLMFit) -> _Problem:
 
     step = fit.sigma / math.sqrt(2 * fit.nobs)
     starts = [first, *(first * size for size in (0.1, 0.5, 3.0))]
-    starts.append(
-        np.where(np.einsum("kaa->k", problem.units) > 0, math.exp(problem.log_sigma), 0.0)
-    )
+    diagonal = np.einsum("kaa->k", problem.units) > 0
+    for size in math.exp(problem.log_sigma) * np.array([0.05, 0.2, 1.0, 3.0]):
+        starts.append(np.where(diagonal, size, 0.0))
+        # a SD that starts at 0 stays there
+        starts.append(np.where(diagonal & (np.abs(first) < size), size, first))
     return _Problem(fit.sigma, step, 0.0, math.inf, solve, [first], starts)

@@ -14,9 +14,10 @@ from mlm_helpers.exercises.judging.plain import MISSING, Plain, to_plain
 from mlm_helpers.exercises.outputs import Shown, shell, show
 from mlm_helpers.exercises.questions import Question, Verdict
 from mlm_helpers.exercises.study import study_of
+from mlm_helpers.lesson.lesson import Lesson
 from mlm_helpers.text import join_words
 
-PARTS = ("part1", "part2", "part3", "part4")
+PARTS = ("part1", "part2", "part3", "part4", "own")
 _UNSET = object()
 
 
@@ -132,7 +133,7 @@ def exercise(name: str, study: Any = None) -> Exercise:
 
     Parameters
     ----------
-    name : ``"part1"`` to ``"part4"``
+    name : ``"part1"`` to ``"part4"``, or ``"own"`` for a lesson's own questions
     study : what the questions are computed from; by default the lecture's data (part 3: High
         School & Beyond). Parts 1, 2 and 4 take a lesson, or the study of another Model 3.
 
@@ -147,7 +148,10 @@ def exercise(name: str, study: Any = None) -> Exercise:
             + suggest(str(name), PARTS)
         )
     module = importlib.import_module(f"mlm_helpers.exercises.{name}")
-    if study is None:
+    if name == "own":
+        if not isinstance(study, Lesson):
+            raise MLMError("Questions of your own belong to a lesson: exercise('own', lesson).")
+    elif study is None:
         study = module.default_study()
     elif name != "part3":
         study = study_of(study)

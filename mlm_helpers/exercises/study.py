@@ -37,7 +37,8 @@ class Study:
     ):
         from mlm_helpers.words.vocabulary import words_for
 
-        _check_shape(m3.structure)
+        if roles is None:
+            _check_shape(m3.structure)
         self.m3 = m3
         self.structure, self.vocabulary = words_for(m3, vocabulary)
         self.words = Terms.of(self.structure, self.vocabulary)

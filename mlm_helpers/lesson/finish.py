@@ -10,6 +10,7 @@ from mlm_helpers.data.centering import center_grand, center_within, group_mean
 from mlm_helpers.engine.variables import is_centered_within
 from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.lesson.draft import Draft
+from mlm_helpers.lesson.expressions import evaluate
 from mlm_helpers.lesson.lesson import Lesson
 from mlm_helpers.lesson.names import identifier, safe_names
 from mlm_helpers.lesson.own import questions_of, slides_of
@@ -80,7 +81,10 @@ def finished(draft: Draft) -> Lesson:
         **{"next_step": _NEXT_STEP, **texts},
     )
     _check_fits(lesson)
-    if lesson.pair() is not lesson:
+    for q in lesson.questions:
+        for expression in (q.key, *(value for value, _ in q.wrong)):
+            evaluate(expression, lesson)
+    if lesson.second and lesson.pair() is not lesson:
         _check_fits(lesson.pair(), "the kinds that the exercises compare")
     return lesson
 

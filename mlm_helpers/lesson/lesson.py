@@ -125,9 +125,14 @@ class Lesson:
         )
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The lecture's models: ``"m1"``, ``"m2"`` and, with a second moderator, ``"m3"``."""
+        return ("m1", "m2") if self.second is None else ("m1", "m2", "m3")
+
+    @property
     def last(self) -> str:
         """The lecture's last model: ``"m3"``, or ``"m2"`` without a second moderator."""
-        return "m2" if self.second is None else "m3"
+        return self.models[-1]
 
     @property
     def formulas(self) -> dict[str, str]:

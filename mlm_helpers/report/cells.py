@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlm_helpers.engine.summary import html_table, summary_html
+from mlm_helpers.text import shown
 from mlm_helpers.words.vocabulary import (
     Code,
     Vocabulary,
@@ -291,8 +292,9 @@ def _shown_table(
 
 
 def _kind(words: Vocabulary, by: str, value: object) -> str:
-    code: Code | None = words.predictor(by).code(value) if by in words.predictors else None
-    return code.many.capitalize() if code else f"{by} = {value}"
+    p = words.predictor(by)
+    code: Code | None = p.code(value)
+    return code.many.capitalize() if code else f"{p.label} = {shown(value)}"
 
 
 def _count(summary: pd.DataFrame, kind: object) -> int:

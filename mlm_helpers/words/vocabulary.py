@@ -174,7 +174,7 @@ class Vocabulary:
         _only_keys(grp, ("column", "one", "many"), "[group]")
         group_column = _text(grp, "column", "[group]")
         group = _noun(
-            {k: v for k, v in grp.items() if k != "column"}, "[group]", _group_word(group_column)
+            {k: v for k, v in grp.items() if k != "column"}, "[group]", group_word(group_column)
         )
         table = _table(mapping, "predictors", {})
         predictors = {
@@ -188,7 +188,7 @@ class Vocabulary:
     def for_structure(cls, structure: Structure) -> Vocabulary:
         """Words made only from the column names of a model."""
         outcome = structure.outcome
-        word = _group_word(structure.group)
+        word = group_word(structure.group)
         base = cls(
             Outcome(outcome, outcome, f"mean {outcome}"),
             Noun("observation", "observations"),
@@ -210,7 +210,7 @@ class Vocabulary:
             predictors = {k: replace(p, slope=None) for k, p in predictors.items()}
         group = self.group
         if structure.group != self.group_column:
-            word = _group_word(structure.group)
+            word = group_word(structure.group)
             group = Noun(word, plural(word))
         for name, info in structure.variables.items():
             if name != structure.outcome:
@@ -508,7 +508,8 @@ def tex_text(text: str) -> str:
 
 
 # ---- making words from columns ----------------------------------------------------------------
-def _group_word(column: str) -> str:
+def group_word(column: str) -> str:
+    """What the groups of a column are called, read off its name: ``school_id`` has schools."""
     word = re.sub(r"[_. -]?(id|ID|Id|nr|no|code)$", "", column) if column != "id" else column
     clean = re.fullmatch(r"[A-Za-z]{4,}", word) and not word.lower().startswith("id")
     shortened = word != column and not re.search(r"[_. -](id|ID|Id|nr|no|code)$", column)

@@ -87,7 +87,8 @@ _JARGON = (
 _SMALLER = (
     r"(?:smaller|less|weaker|narrower|flatter|lower|closer|reduced|shrinks?|more equal|more even|"
     r"more similar|more alike|not as (?:big|large|strong|wide|much|steep)|fewer|little|nearer|"
-    r"not (?:\w+ )?as much|more fair|fairer|more equitable|half)"
+    r"not (?:\w+ )?as much|more fair|fairer|more equitable|half|"
+    r"a (?:tenth|fifth|quarter|third|fraction) of)"
 )
 _LARGER = (
     r"(?:larger|bigger|greater|stronger|wider|steeper|more(?! (?:equal|even|similar|alike|fair|"
@@ -160,7 +161,8 @@ def _direction(plain: str) -> set[str]:
     """Whether the gap is said to be smaller (``highless``) or larger (``highmore``) in the sector
     coded 1: by the sector that the comparative belongs to."""
     out = set()
-    for sentence in plain.split(" . "):
+    sentences = sorted(plain.split(" . "), key=lambda s: not re.search(r"\b(?:gap|distance)\b", s))
+    for sentence in sentences:
         for pattern, kind in ((_SMALLER, "less"), (_LARGER, "more")):
             for found in re.finditer(rf"\b{pattern}\b", sentence):
                 owner = _owner(sentence, found.start(), found.end())
@@ -168,7 +170,7 @@ def _direction(plain: str) -> set[str]:
                     is_high = owner == "private"
                     out.add("highless" if is_high == (kind == "less") else "highmore")
         if out:
-            break  # the first sentence that compares is the statement; the rest explains it
+            break  # the first sentence on the gap is the statement; the rest explains it
     return {sorted(out)[0]} if len(out) == 1 else out
 
 

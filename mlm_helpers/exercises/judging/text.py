@@ -67,7 +67,8 @@ def judge_text(text: str, rules: Rules, words: Terms) -> Verdict:
         return Verdict("wrong", f"somebody without statistics would not know “{jargon[0]}”.")
     doubtful = not any(a.sure for a in against) and unread(affirmed(text, rules.symbol), words)
     if against and (against[0].sure or missing) and not doubtful:
-        reply = f"Contradicted: {said(against[0].reply)}."
+        reply = f"Contradicted: {said(against[0].reply).rstrip('.')}."
+        reply = reply.replace("?.", "?")
         if missing:
             reply += f" Not found: {'; '.join(map(said, missing))}."
         return Verdict("wrong", reply, against[0].misconception)
