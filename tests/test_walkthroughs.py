@@ -17,6 +17,8 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 import mlm_helpers as mlm
+from mlm_helpers.authoring.notebooks import sources
+from mlm_helpers.authoring.walkthroughs import build_walkthrough, source_files
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "walkthroughs"
@@ -274,3 +276,10 @@ def test_the_text_on_statsmodels_still_fits_what_it_does() -> None:
     assert "warnings: []" in outputs  # Model 3 by lbfgs, "no warning"
     here, there = re.findall(r"slope variance: ([\d.]+) here, ([\d.]+) at the optimum", outputs)[0]
     assert 0.6 < float(here) / float(there) < 0.72  # "wrong by a third"
+
+
+@pytest.mark.parametrize("source", source_files(), ids=lambda path: path.stem)
+def test_the_committed_walkthroughs_are_what_their_sources_make(source: Path) -> None:
+    made = sources(build_walkthrough(source))
+    assert made == sources(FOLDER / f"{source.stem}.ipynb")
+    assert {path.stem for path in source_files()} == {path.stem for path in FOLDER.glob("*.ipynb")}

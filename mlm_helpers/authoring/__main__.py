@@ -18,6 +18,7 @@ COMMANDS = {
     "mark": "mark what students handed in",
     "lecture": "make the lecture from its template",
     "solutions": "make the course's own solutions from their templates",
+    "walkthroughs": "make the course's own walkthroughs from their sources",
     "start": "write a first lesson file from a data file",
     "adapt": "make lecture, walkthrough and exercises on other data",
     "site": "make the course's web site",

@@ -208,17 +208,19 @@ def optimise(
     """The exact optimum in θ of the well-conditioned basis, boundary included."""
     template = Template.of_blocks(blocks)
     deviance = Deviance(moments, reml)
-    if start is None:
-        start = starting_theta(deviance, template, blocks)
-    found = _descend(deviance, template, start, blocks)
+    moments_start = starting_theta(deviance, template, blocks)
+    found = _descend(deviance, template, moments_start if start is None else start, blocks)
     on_boundary = (found.theta[template.rows == template.cols] == 0).any()
     groups, effects = len(moments.labels), len(moments.labels) * moments.q
     doubtful = (groups <= _FEW_GROUPS and on_boundary) or (
         groups <= _VERY_FEW_GROUPS and moments.nobs <= _FEW_ROWS * effects
     )
     if not found.converged or doubtful:
-        for start in _other_starts(template):
-            again = _descend(deviance, template, start, blocks)
+        very_few = groups <= _VERY_FEW_GROUPS
+        # near a known optimum, and with more than a few groups, one start of another kind will do
+        others = _other_starts(template, very_few) if start is None or very_few else [moments_start]
+        for other in others:
+            again = _descend(deviance, template, other, blocks)
             if again.point.value < found.point.value - 1e-9:
                 found = again
     return found
@@ -244,14 +246,18 @@ def _descend(
     return found
 
 
-def _other_starts(template: Template) -> list[Array]:
-    """A few diagonal factors: all coefficients vary alike, or one much more than the others."""
+def _other_starts(template: Template, many: bool) -> list[Array]:
+    """A few diagonal factors: all coefficients vary alike, or one much more than the others;
+    ``many`` adds extreme and correlated ones, for when there are very few groups."""
     q = template.q
-    diagonals = [np.full(q, size) for size in (0.3, 1.0, 3.0, 30.0)]
+    diagonals = [np.full(q, size) for size in ((0.3, 1.0, 3.0, 30.0) if many else (0.3, 1.0, 3.0))]
+    contrasts = ((2.0, 0.2), (30.0, 0.01), (0.03, 10.0)) if many else ((2.0, 0.2),)
     if q > 1:
-        for high, low in ((2.0, 0.2), (30.0, 0.01), (0.03, 10.0)):
+        for high, low in contrasts:
             diagonals += [np.where(np.arange(q) == k, high, low) for k in range(q)]
     starts = [template.theta(np.diag(diagonal)) for diagonal in diagonals]
+    if not many:
+        return starts
     rng = np.random.default_rng(1)  # correlated ones, always the same
     return [*starts, *(rng.normal(size=len(template)) * size for size in (0.1, 0.5, 2.0, 10.0) * 2)]
 

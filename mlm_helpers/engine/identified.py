@@ -136,7 +136,7 @@ def unidentified(moments: Moments, design: Design) -> Unidentified:
     p, q = moments.p, moments.q
     units = _symmetric_units(design)
     t = sums(moments, np.zeros((q, q)), units)
-    inverse = np.linalg.pinv(t.s[:p, :p], hermitian=True)
+    inverse = np.asarray(np.linalg.pinv(t.s[:p, :p], hermitian=True), dtype=np.float64)
     information = _information(t, inverse, p)
     size = np.sqrt(np.diag(-t.logdet_2))
     values, vectors = np.linalg.eigh(information / np.outer(size, size))

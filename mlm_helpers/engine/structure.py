@@ -206,12 +206,12 @@ def build_structure(
         for c, (a, b) in zip(columns, split, strict=True)
     ]
     equations = []
-    for name, p in p_of.items():
+    for level1_name, p in p_of.items():
         mine = tuple(sorted((c for c in coefficients if c.p == p), key=lambda c: c.q))
-        is_random = name in random_terms
+        is_random = level1_name in random_terms
         if mine or is_random:
             fixed = any(c.q == 0 for c in mine)
-            equations.append(Level2Equation(p, name, mine, is_random, fixed))
+            equations.append(Level2Equation(p, level1_name, mine, is_random, fixed))
     return Structure(
         formula=formula,
         outcome=outcome,
