@@ -45,6 +45,7 @@ LECTURE = "lectures/lecture06_cross_level_interactions.ipynb"
 AUTHORING = {
     "site": "make the course's web site",
     "lite": "make a version that runs in a browser, without Python on the computer",
+    "page": "make one page with all explorers, to give away",
     "slides": "make a slide show and a PDF handout of the lecture",
     "adapt": "make lecture, walkthrough and exercises on your own data",
     "handout": "pack what students need into one zip file",

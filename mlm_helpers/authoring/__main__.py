@@ -23,6 +23,7 @@ COMMANDS = {
     "adapt": "make lecture, walkthrough and exercises on other data",
     "site": "make the course's web site",
     "lite": "make a version that runs in a browser",
+    "page": "make one page with all explorers, to give away",
     "slides": "export the lecture as a slide show and a PDF handout",
 }
 

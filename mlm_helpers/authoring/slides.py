@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlm_helpers.authoring import live
 from mlm_helpers.authoring.npm import npm_package
 from mlm_helpers.errors import MLMError
 
@@ -101,15 +102,18 @@ def write_slides(notebook: Path, folder: Path, cache: Path | None = None) -> Pat
 
     if not notebook.is_file():
         raise MLMError(f"There is no notebook {notebook}: give the path of one.")
-    page = slides_html(nbformat.read(notebook, as_version=4), npm_packages(cache))
+    packages = npm_packages(cache)
+    page = slides_html(nbformat.read(notebook, as_version=4), packages, notebook.parent)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{notebook.stem}.slides.html"
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def slides_html(notebook: NotebookNode, packages: dict[str, Path]) -> str:
-    """The slide show as one HTML page that loads nothing."""
+def slides_html(
+    notebook: NotebookNode, packages: dict[str, Path], folder: Path | None = None
+) -> str:
+    """The slide show as one HTML page that loads nothing; explorers run in ``folder``."""
     from nbconvert.exporters import SlidesExporter
     from traitlets.config import Config
 
@@ -123,25 +127,31 @@ def slides_html(notebook: NotebookNode, packages: dict[str, Path]) -> str:
         config=config, template_name="slides", extra_template_basedirs=[str(TEMPLATES)]
     )
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    pages = live.explorers_of(notebook, folder or Path.cwd())
+    used = {**assets(packages), "live_css": live.style(), "live_js": live.code(pages)}
     body, _ = exporter.from_notebook_node(
-        _for_slides(notebook), resources={"assets": assets(packages)}
+        _for_slides(notebook, set(pages)), resources={"assets": used}
     )
     return body
 
 
-def _for_slides(notebook: NotebookNode) -> NotebookNode:
-    """A copy in which explorers, which need a kernel, are their still picture, and in which every
-    picture is HTML with its description: nbconvert drops the one in a picture's metadata."""
+def _for_slides(notebook: NotebookNode, explorers: set[int]) -> NotebookNode:
+    """A copy in which explorers are a place with their still picture, without code beside it, and
+    in which every picture is HTML with its description: nbconvert drops the one in a picture's
+    metadata."""
     made = copy.deepcopy(notebook)
-    for cell in made.cells:
+    for k, cell in enumerate(made.cells):
         if cell.cell_type != "code":
             continue
         if "explorer" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("hide-input")
             cell.outputs = cell.outputs[:1]  # the second is the live one's words
         for output in cell.outputs:
             data = output.get("data", {})
             if "image/png" in data and "text/html" not in data:
                 data["text/html"] = _image(output)
+            if k in explorers:
+                data["text/html"] = live.place(k, data["text/html"])
     return made
 
 

@@ -44,10 +44,10 @@ function svg(data, state, tables, { width, font, id }) {
     inside += line(slopes, [0, 1], ends, `${name} thick`) + points(slopes, [0, 1], ends, 0.42 * font, `dot big ${name}`, w);
   });
   const far = follow(data.axes.gaps, ...around([...tables.gaps, 0], 0.3));
-  const names = [[0, "true slopes"], [-1, "OLS slopes"], [-2, "EB slopes"], [-3, "EB residuals"]];
-  const gaps = panel(boxes[1], font, { title: data.titles[1], x: data.units, xlim: far.lim, wider: far.wider, ylim: [-3.5, 0.6], ynames: /** @type {any} */ (names) });
-  let body = bars(gaps, [[0, -3.5, 0.6]], "axis") + bars(gaps, tables.gaps.map((g, k) => [-k, 0, g]), "good wide", true);
-  const words = tables.gaps.map((g, k) => note(gaps, g, -k, number(g), g < 0 ? "end" : "start")).join("");
+  const names = ["true slopes", "OLS slopes", "EB slopes", "EB residuals"];
+  const gaps = panel(boxes[1], font, { title: data.titles[1], x: data.units, xlim: far.lim, wider: far.wider, ylim: [-3.4, 0.7], ynames: [] });
+  let body = bars(gaps, [[0, -3.4, 0.7]], "axis") + bars(gaps, tables.gaps.map((g, k) => [-k, 0, g]), "good wide", true);
+  const words = tables.gaps.map((g, k) => note(gaps, g, -k, number(g), g < 0 ? "end" : "start") + note(gaps, far.lim[0], 0.42 - k, names[k])).join("");
   const curve = panel(boxes[2], font, { title: data.titles[2], x: data.nLabel, xlim: [0, 200], ylim: [0, 1.02] });
   const dot = line(curve, data.along, tables.along, "mute thick") + points(curve, [state.n], [tables.reliability], 0.45 * font, "dot big good");
   const left = state.n < 120;

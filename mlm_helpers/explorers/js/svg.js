@@ -36,9 +36,9 @@ export function around(values, pad = 0) {
 /** Where the panels stand: side by side where there is room, else one below the other.
  * @type {(width: number, font: number, weights: number[], top: number) => {boxes: Box[], height: number}} */
 export function layout(width, font, weights, top) {
-  const gap = 1.1 * font, beside = width >= 42 * font;
+  const gap = 1.1 * font, beside = width >= 38 * font;
   const total = weights.reduce((a, b) => a + b, 0);
-  const h = (beside ? 23 : 19) * font;
+  const h = (beside && width >= 46 * font ? 23 : 19) * font;
   let x = 0;
   const boxes = weights.map((weight, i) => {
     if (!beside) return { x: 0, y: top + i * (h + gap), w: width, h };
@@ -68,12 +68,12 @@ function ticks([low, high], count) {
 /** A panel with its axes. @type {(box: Box, font: number, axes: Axes) => Panel} */
 export function panel(box, font, { title = "", x = "", y = "", xlim, ylim, wider, xnames, ynames }) {
   const yTicks = ynames || ticks(ylim, box.h / (3.4 * font));
-  const room = Math.max(...yTicks.map(([, t]) => String(t).length), 2) * 0.56 * font;
+  const room = (yTicks.length ? Math.max(...yTicks.map(([, t]) => String(t).length), 2) : 0) * 0.56 * font;
   const left = box.x + room + (y ? 2.4 : 0.9) * font, right = box.x + box.w - font;
   const top = box.y + 1.9 * font, bottom = box.y + box.h - (x ? 3.2 : 1.8) * font;
   const sx = (/** @type {number} */ v) => left + ((v - xlim[0]) / (xlim[1] - xlim[0])) * (right - left);
   const sy = (/** @type {number} */ v) => bottom - ((v - ylim[0]) / (ylim[1] - ylim[0])) * (bottom - top);
-  const xTicks = xnames || ticks(xlim, (right - left) / (4.5 * font));
+  const xTicks = xnames || ticks(xlim, (right - left) / (3.4 * font));
   const parts = [];
   for (const [v, t] of /** @type {[number, string][]} */ (xTicks)) {
     if (!xnames) parts.push(`<path class="grid" d="M${r1(sx(v))} ${r1(top)}V${r1(bottom)}"/>`);
@@ -162,7 +162,7 @@ export function legend(width, font, entries) {
     const key = shape === "area"
       ? `<rect class="${name}" x="${r1(x)}" y="${r1(y - 0.8 * font)}" width="${r1(2.8 * font)}" height="${r1(font)}"/>`
       : `<path class="${name}" d="M${r1(x)} ${h}h${r1(2.8 * font)}"/>` + (shape === "both"
-        ? (kind ? `<path class="dot ${name}" d="M${middle} ${r1(y - 0.9 * font)}l5 10h-10z"/>` : `<circle class="dot ${name}" cx="${middle}" cy="${h}" r="5"/>`) : "");
+        ? (kind ? `<path class="dot ${name}" d="M${middle} ${r1(y - 0.3 * font - 6)}l6 11h-12z"/>` : `<circle class="dot ${name}" cx="${middle}" cy="${h}" r="5"/>`) : "");
     const out = `${key}<text x="${r1(x + 3.3 * font)}" y="${r1(y)}">${escaped(text)}</text>`;
     x += wide;
     return out;
