@@ -137,7 +137,7 @@ def _for_slides(notebook: NotebookNode) -> NotebookNode:
         if cell.cell_type != "code":
             continue
         if "explorer" in cell.metadata.get("tags", []):
-            cell.outputs = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+            cell.outputs = cell.outputs[:1]  # the second is the live one's words
         for output in cell.outputs:
             data = output.get("data", {})
             if "image/png" in data and "text/html" not in data:

@@ -1,10 +1,8 @@
-"""What every explorer shares: controls, a kept picture, the text beside it, and its state.
+"""What every explorer shares: its state, what Python knows of it, and how it is shown.
 
-An explorer is a pure ``compute(state) -> tables`` (in the module of its name) and a thin view on
-this class. A move does one thing after the other: the state takes the new value, the tables are
-computed, the artists that move are placed, and picture, text and sentence are written once each to
-an ``Image`` and two ``HTML`` widgets. Nothing is printed, so a notebook that moves an explorer from
-a later cell keeps its stored outputs.
+An explorer is a pure ``compute(state) -> tables`` (in the module of its name) and a view in
+JavaScript (``js``) that computes the same and draws it in the page: a move never leaves the
+browser. Python sends once what it alone knows, and hears of the state a few times a second.
 """
 
 from __future__ import annotations
@@ -12,56 +10,17 @@ from __future__ import annotations
 import base64
 import html
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
-import ipywidgets as w
+import numpy as np
 
 from mlm_helpers.errors import MLMError, suggest
-from mlm_helpers.explorers.controls import Choice, Control, Slider
-from mlm_helpers.explorers.stage import Stage
-
-# While the live explorer is on the page, the still picture above it is put away; without a kernel
-# there is no live explorer, so this rule is not there either and the still picture shows.
-_LIVE = "mlm-explorer"
-_STILL = "mlm-still"
-_RULES = (
-    f"<style>.jp-OutputArea-child:has(img.{_STILL}):has(+ .jp-OutputArea-child ."
-    f"{_LIVE}){{display:none}}"
-    f".{_LIVE} :is(.widget-slider,.widget-dropdown)>.widget-label{{display:flex;height:auto;"
-    "align-items:center;justify-content:flex-end;line-height:1.15;white-space:normal;"
-    "overflow:visible}"
-    f".{_LIVE} .noUi-handle:focus{{outline:3px solid #E69F00;outline-offset:1px}}"
-    f".{_LIVE} .widget-html-content{{line-height:1.4}}"
-    f".{_LIVE} img{{border-radius:4px}}</style>"
-)
-_UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
-_SENTENCE = (
-    '<div role="status" aria-live="polite" aria-atomic="true" style="font-size:15px;'
-    'line-height:1.45;border-left:4px solid #0072B2;padding:2px 0 2px 10px;margin:4px 0">{}</div>'
-)
-
-
-def sentence_html(sentence: str) -> str:
-    """The sentence as a region that screen readers read out when it changes."""
-    # an equation in a sentence is not torn apart at the end of a line
-    return _SENTENCE.format(html.escape(sentence).replace(" = ", "&nbsp;=&nbsp;"))
-
-
-class Words(NamedTuple):
-    """The text of one state: equations and output as HTML, and the sentence as plain text."""
-
-    text: str
-    sentence: str
-
-
-class Action(NamedTuple):
-    """A button: its name, its label and what it does."""
-
-    name: str
-    label: str
-    run: Callable[[], None]
+from mlm_helpers.explorers import script
+from mlm_helpers.explorers.controls import Control
 
 
 class Explorer:
@@ -71,66 +30,47 @@ class Explorer:
     ----------
     state : what the controls stand at, as a plain dict that can be read, set, saved and loaded
     tables : the tables computed for that state
-    sentence, text : the sentence and the equations shown for it
+    sentence, text : the sentence and the equations shown for it; ``picture`` is the SVG file
     """
 
     title = ""
-    size = (860, 350)
-    columns = "1 1 350px"
+    kind = ""
+    # a page without a kernel can move it: all that it needs is in ``data``
+    moves_alone: ClassVar[bool] = True
+    # slides and pages take the live explorer out of the cells that they run
+    carries_page: ClassVar[bool] = False
 
     def __init__(
-        self, controls: Sequence[Control], start: Mapping[str, Any], state: Mapping[str, Any] | None
+        self,
+        controls: Sequence[Control],
+        actions: Mapping[str, str],
+        start: Mapping[str, Any],
+        state: Mapping[str, Any] | None,
+        data: Mapping[str, Any],
     ) -> None:
         self._controls = {c.name: c for c in controls}
-        # names without a control (a seed, a hidden truth) are part of the state all the same
         self._start = dict(start)
-        self._state: dict[str, Any] = dict(self._start)
+        self._state: dict[str, Any] = dict(start)
         self._moved: str | None = None
-        self._writing = False
-        self.stage = Stage(*self.size)
-        self._make_widgets()
+        self._said = ""
+        self._shown: dict[str, Any] | None = None
+        self._tables: Any = None
+        self._live: Any = None
+        self.data: dict[str, Any] = plain(
+            {
+                **data,
+                "title": self.title,
+                "start": self._start,
+                "controls": [c.plain() for c in controls],
+                "actions": [{"name": n, "label": text} for n, text in actions.items()],
+            }
+        )
         if state is not None:
             self._take(_mapping(state))
-        self._place()
-        self.arrange()
-        self.update()
 
-    # ---- what each explorer says for itself ------------------------------------------------
     def compute(self, state: Mapping[str, Any]) -> Any:
         """The tables of a state (pure)."""
         raise NotImplementedError
-
-    def arrange(self) -> None:
-        """Draw axes and make the artists; again whenever the axes have to be others."""
-        raise NotImplementedError
-
-    def draw(self, tables: Any) -> None:
-        """Place the artists that move."""
-        raise NotImplementedError
-
-    def words(self, tables: Any) -> Words:
-        """Equations, output and sentence of the tables."""
-        raise NotImplementedError
-
-    def describe(self) -> str:
-        """What the picture shows, for those who cannot see it."""
-        raise NotImplementedError
-
-    def actions(self) -> Sequence[Action]:
-        """The buttons."""
-        return ()
-
-    def rearranges(self, name: str) -> bool:
-        """Whether a change of this control needs other axes."""
-        return False
-
-    def is_shown(self, name: str) -> bool:
-        """Whether this control has a meaning in the present state."""
-        return True
-
-    def extra(self) -> Sequence[w.Widget]:
-        """Widgets below the buttons."""
-        return ()
 
     # ---- state ---------------------------------------------------------------------------------
     @property
@@ -143,19 +83,35 @@ class Explorer:
         self.set(values)
 
     def set(self, values: Mapping[str, Any] | None = None, **named: Any) -> None:
-        """Move several controls at once, then draw once."""
+        """Move several controls at once."""
         before = dict(self._state)
         self._take({**_mapping(values if values is not None else {}), **named})
-        changed = [n for n in self._state if self._state[n] != before.get(n)]
-        self._moved = changed[0] if len(changed) == 1 else None
-        self._place()
-        if any(self.rearranges(n) for n in changed):
-            self.arrange()
-        self.update()
+        self._moved_from(before)
+        if self._live is not None:
+            self._live.state = plain(self._state)
 
     def reset(self) -> None:
         """Back to the start."""
         self.set(self._start)
+
+    def press(self, button: str) -> None:
+        """Press one of the buttons, by its name in ``explorer.buttons``."""
+        if button not in self.buttons:
+            raise MLMError(f"There is no button {button!r}: there are {', '.join(self.buttons)}.")
+        done = script.pressed(self.kind, self.data, plain(self._state), button)
+        if done is None:
+            self.pressed(button)
+            return
+        said = str(done.get("say") or "")
+        if self._live is not None:
+            self._live.said = said
+        self.set(done["state"])
+        self._said = said
+
+    @property
+    def buttons(self) -> dict[str, str]:
+        """The buttons: what each says, by name."""
+        return {a["name"]: a["label"] for a in self.data["actions"]}
 
     def save(self, path: str | Path) -> None:
         """Write the state to a JSON file."""
@@ -194,199 +150,161 @@ class Explorer:
         """One value of the state, refused with a sentence if it cannot be."""
         return self._controls[name].check(value)
 
-    # ---- widgets -------------------------------------------------------------------------------
-    def _make_widgets(self) -> None:
-        self._inputs: dict[str, Any] = {}
-        self._values: dict[str, w.Label] = {}
-        self._rows: dict[str, w.Widget] = {}
-        for control in self._controls.values():
-            make = self._slider_row if isinstance(control, Slider) else self._choice_row
-            self._rows[control.name] = make(control)  # type: ignore[arg-type]
-        self._buttons = {}
-        for action in self.actions():
-            button = w.Button(description=action.label, layout=w.Layout(width="auto"))
-            button.on_click(lambda _, run=action.run: run())
-            self._buttons[action.name] = button
-        self._image = w.Image(
-            format="png",
-            layout=w.Layout(width="100%", max_width=f"{self.size[0]}px", height="auto"),
-        )
-        self._html = w.HTML(layout=w.Layout(width="auto", margin="0"))
-        self._status = w.HTML(layout=w.Layout(width="auto", margin="0"))
-        self._widget: w.Widget | None = None
+    def _moved_from(self, before: Mapping[str, Any]) -> None:
+        changed = [n for n in self._state if self._state[n] != before.get(n)]
+        self._moved = changed[0] if len(changed) == 1 else None
+        self._tables = self._shown = None
+        self._said = ""
+        self.moved()
 
-    def _slider_row(self, control: Slider) -> w.Widget:
-        whole = control.decimals == 0
-        kind = w.IntSlider if whole else w.FloatSlider
-        cast = int if whole else float
-        slider = kind(
-            value=cast(control.on_grid(self._state[control.name])),
-            min=cast(control.low),
-            max=cast(control.high),
-            step=cast(control.step),
-            description=control.label,
-            readout=False,
-            readout_format="d" if whole else f".{control.decimals}f",
-            style={"description_width": "150px"},
-            layout=w.Layout(flex="1 1 auto", width="auto", min_width="0"),
-        )
-        slider.observe(lambda change, c=control: self._dragged(c, change["new"]), "value")
-        value = w.Label(layout=w.Layout(width="52px", margin="2px 0 2px 2px"))
-        self._inputs[control.name], self._values[control.name] = slider, value
-        row = w.HBox([slider, value], layout=w.Layout(flex="1 1 300px", max_width="480px"))
-        return row
+    def moved(self) -> None:
+        """What an explorer does of its own accord after a move."""
 
-    def _choice_row(self, control: Choice) -> w.Widget:
-        box = w.Dropdown(
-            options=[(shown, value) for value, shown in control.options.items()],
-            value=self._state[control.name],
-            description=control.label,
-            style={"description_width": "150px"},
-            layout=w.Layout(flex="1 1 300px", max_width="480px", width="auto", min_width="0"),
-        )
-        box.observe(lambda change, c=control: self._chosen(c, change["new"]), "value")
-        self._inputs[control.name] = box
-        return box
-
-    def _dragged(self, control: Slider, value: float) -> None:
-        # The page sends a handle's position back when it is placed; only a real move counts.
-        here = control.on_grid(self._state[control.name])
-        if self._writing or abs(value - here) < 1e-6 * control.step:
-            return
-        self._state[control.name] = int(value) if control.decimals == 0 else round(float(value), 10)
-        self._values[control.name].value = control.text(value)
-        self._moved = control.name
-        if self.rearranges(control.name):
-            self.arrange()
-        self.update()
-
-    def _chosen(self, control: Choice, value: str) -> None:
-        if self._writing or value == self._state[control.name]:
-            return
-        self._state[control.name] = value
-        self._moved = control.name
-        self._show_rows()
-        if self.rearranges(control.name):
-            self.arrange()
-        self.update()
-
-    def _place(self) -> None:
-        """Put every handle where the state says."""
-        self._writing = True
-        try:
-            for name, control in self._controls.items():
-                value = self._state[name]
-                if isinstance(control, Slider):
-                    at = control.on_grid(value)
-                    self._inputs[name].value = int(at) if control.decimals == 0 else at
-                    self._values[name].value = control.text(value)
-                else:
-                    self._inputs[name].value = value
-        finally:
-            self._writing = False
-        self._show_rows()
-
-    def _show_rows(self) -> None:
-        for name, row in self._rows.items():
-            row.layout.display = "" if self.is_shown(name) else "none"
-
-    def update(self) -> None:
-        """Compute, draw and write: one move."""
-        self.tables = self.compute(self._state)
-        self._refresh()
-
-    def _refresh(self) -> None:
-        """Draw and write the tables there are."""
-        self.draw(self.tables)
-        self.picture = self.stage.png()
-        self.text, self.sentence = self.words(self.tables)
-        self._image.value = self.picture
-        self._html.value = self.text
-        self._status.value = sentence_html(self.sentence)
-
-    # ---- showing it ----------------------------------------------------------------------------
+    # ---- what is shown ---------------------------------------------------------------------------
     @property
-    def widget(self) -> w.Widget:
+    def tables(self) -> Any:
+        """The tables of the state."""
+        if self._tables is None:
+            self._tables = self.compute(self._state)
+        return self._tables
+
+    def page_tables(self) -> Any:
+        """Tables that the page cannot compute by itself."""
+        return None
+
+    def _drawing(self) -> dict[str, Any]:
+        if self._shown is None:
+            data = {**self.data, "tables": plain(self.page_tables())}
+            self._shown = script.made(self.kind, data, plain(self._state), self._moved)
+        return self._shown
+
+    @property
+    def sentence(self) -> str:
+        """What the state means, in a sentence or two."""
+        return self._said or str(self._drawing()["sentence"])
+
+    @property
+    def text(self) -> str:
+        """Equations and output of the state, as HTML."""
+        return str(self._drawing()["text"])
+
+    @property
+    def picture(self) -> str:
+        """The picture of the state, an SVG file."""
+        return script.still(self._drawing())
+
+    def describe(self) -> str:
+        """What the picture shows, for those who cannot see it."""
+        return str(self._drawing()["desc"])
+
+    @property
+    def widget(self) -> Any:
         """The live explorer as one widget."""
-        if self._widget is None:
-            rows = w.Box(
-                list(self._rows.values()),
-                layout=w.Layout(flex_flow="row wrap", align_items="center", width="100%"),
+        if self._live is None:
+            self._live = _live_class()(
+                kind=self.kind,
+                data=self.data,
+                state=plain(self._state),
+                tables=plain(self.page_tables()),
             )
-            buttons = w.Box(
-                list(self._buttons.values()), layout=w.Layout(flex_flow="row wrap", width="100%")
-            )
-            left = w.VBox(
-                [rows, buttons, *self.extra()], layout=w.Layout(flex=self.columns, min_width="0")
-            )
-            right = w.VBox(
-                [self._image, self._status], layout=w.Layout(flex="1000 1 560px", min_width="0")
-            )
-            top = w.Box(
-                [left, right],
-                layout=w.Layout(flex_flow="row wrap", align_items="flex-start", width="100%"),
-            )
-            heading = w.HTML(
-                f'{_RULES}<div role="heading" aria-level="4" style="font-size:16px;'
-                f'font-weight:bold">{self.title}</div>'
-                # an Image widget takes no alt text, so the description stands before it
-                f'<div style="{_UNSEEN}">The picture: {html.escape(self.describe())}</div>'
-            )
-            box = w.VBox([heading, top, self._html], layout=w.Layout(width="100%"))
-            box.add_class(_LIVE)
-            self._widget = box
-        return self._widget
+            self._live.observe(self._heard, "state")
+            self._live.on_msg(lambda _, message, __: self.pressed(str(message.get("press"))))
+        return self._live
+
+    def _heard(self, change: Mapping[str, Any]) -> None:
+        """The page has moved."""
+        before, self._state = self._state, {**self._state, **change["new"]}
+        if before != self._state:
+            self._moved_from(before)
+
+    def pressed(self, name: str) -> None:
+        """A button that the page leaves to the kernel."""
+
+    def page(self) -> dict[str, Any]:
+        """All that a page without a kernel needs to show the live explorer."""
+        return {
+            "kind": self.kind,
+            "data": self.data,
+            "state": plain(self._state),
+            "tables": plain(self.page_tables()),
+            "alone": self.moves_alone,
+        }
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        alt = f"{self.describe()} {self.sentence}"
-        still = base64.b64encode(self.picture).decode("ascii")
-        # JupyterLab and nbconvert give a bare PNG no alt attribute; an img of our own has one
-        image = (
-            f'<img class="{_STILL}" src="data:image/png;base64,{still}" alt="{html.escape(alt)}" '
-            f'width="{self.size[0]}" style="max-width:100%;height:auto">'
-        )
-        display(
-            {"text/html": image, "image/png": still, "text/plain": self.describe()},
-            metadata={"image/png": {"alt": alt, "width": self.size[0]}},
-            raw=True,
-        )
+        still = {"text/html": self.still_image(), "text/plain": self.describe()}
+        if Explorer.carries_page:
+            still["application/vnd.mlm.explorer+json"] = json.dumps(self.page())
+        display(still, raw=True)
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         bundle = {
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.widget.model_id,
-            },
+            "application/vnd.jupyter.widget-view+json": view,
             "text/html": self.still_html(),
             "text/plain": self.sentence,
         }
         display(bundle, raw=True)
 
-    def still_html(self) -> str:
-        """Equations, output and sentence for a page without a kernel."""
+    def still_image(self) -> str:
+        """The picture with its description: JupyterLab gives a bare picture no alt attribute."""
+        source = base64.b64encode(self.picture.encode("utf-8")).decode("ascii")
+        alt = html.escape(f"{self.describe()} {self.sentence}")
         return (
-            f"<p><b>{self.title}.</b> {self.describe()} (A still picture: the sliders need a "
-            f"running kernel.)</p>{self.text}<p>{html.escape(self.sentence)}</p>"
+            f'<img class="mlm-still" src="data:image/svg+xml;base64,{source}" alt="{alt}" '
+            'style="max-width:100%;height:auto">'
+        )
+
+    def still_html(self) -> str:
+        """Equations, output and sentence for a page that runs no script."""
+        return (
+            f"<p><b>{self.title}.</b> {self.describe()} (A still picture: its sliders move in "
+            f"JupyterLab and in the slide show.)</p>{self.text}"
+            f"<p>{html.escape(self.sentence)}</p>"
         )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._state}>"
 
     def close(self) -> None:
-        """Take the explorer off the page and free its widgets."""
-        widgets: list[Any] = [self._image, self._html, self._status, *self._buttons.values()]
-        widgets += [*self._inputs.values(), *self._values.values(), *self._rows.values()]
-        pending = [self._widget] if self._widget is not None else []
-        while pending:
-            box: Any = pending.pop()
-            widgets.append(box)
-            pending += list(getattr(box, "children", ()))
-        for item in dict.fromkeys(widgets):
-            for part in (item.layout, getattr(item, "style", None)):
-                if part is not None and hasattr(part, "close"):
-                    part.close()
-            item.close()
+        """Take the explorer off the page and free its widget."""
+        if self._live is not None:
+            for part in (self._live.layout, self._live):
+                part.close()
+            self._live = None
+
+
+@lru_cache(maxsize=1)
+def _live_class() -> Callable[..., Any]:
+    import anywidget
+    import traitlets
+
+    class LiveExplorer(anywidget.AnyWidget):
+        """An explorer in the page; everything that moves is in its script."""
+
+        _esm = script.module()
+        _css = script.style()
+        kind = traitlets.Unicode().tag(sync=True)
+        data = traitlets.Dict().tag(sync=True)
+        state = traitlets.Dict().tag(sync=True)
+        tables = traitlets.Any().tag(sync=True)
+        said = traitlets.Unicode().tag(sync=True)
+
+    return LiveExplorer
+
+
+def plain(value: Any) -> Any:
+    """Numbers, texts, lists and dicts only; what is not a finite number is None."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _mapping(values: Any) -> Mapping[str, Any]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlm_helpers.errors import MLMError, suggest
-from mlm_helpers.explorers.markup import number
 
 # With these numbers of steps, every position is an exact percentage of the track, and a slider
 # whose step is a power of two (or a whole number) announces 2.5 and never 2.4999999999999996.
@@ -27,14 +26,9 @@ class Slider:
     decimals: int = 2
     suffix: str = ""
 
-    def on_grid(self, value: float) -> float:
-        """The position of the handle nearest to ``value``."""
-        k = round((value - self.low) / self.step)
-        return self.low + min(max(k, 0), round((self.high - self.low) / self.step)) * self.step
-
-    def text(self, value: float) -> str:
-        """The value as it is read out beside the slider."""
-        return number(value, self.decimals) + self.suffix
+    def plain(self) -> dict[str, Any]:
+        """For the page."""
+        return asdict(self)
 
     def check(self, value: Any) -> float:
         """The value as a number inside the range, or a sentence."""
@@ -54,6 +48,10 @@ class Choice:
     name: str
     label: str
     options: Mapping[str, str]
+
+    def plain(self) -> dict[str, Any]:
+        """For the page; the options as pairs, in order."""
+        return {"name": self.name, "label": self.label, "options": list(self.options.items())}
 
     def check(self, value: Any) -> str:
         """The value if it is one of the options, else a sentence."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mlm_helpers.engine.fit import MLMFit
 from mlm_helpers.engine.names import r_order
-from mlm_helpers.engine.rformat import r_format
+from mlm_helpers.engine.structure import INTERCEPT
 from mlm_helpers.errors import MLMError
 from mlm_helpers.explorers import cross_level as cl
-from mlm_helpers.explorers import markup as h
-from mlm_helpers.explorers.base import Action, Explorer, Words
+from mlm_helpers.explorers.base import Explorer
 from mlm_helpers.explorers.controls import Choice, Control, Slider, positive, ranged
 from mlm_helpers.explorers.roles import (
     EX1_MODEL2,
@@ -24,13 +22,11 @@ from mlm_helpers.explorers.roles import (
     estimates,
     fit_ex1,
     level1_values,
+    plain_symbol,
     read_roles,
 )
-from mlm_helpers.explorers.stage import DASHES, PRIVATE, PUBLIC, bundle, tidy
 from mlm_helpers.lesson.roles import level2_values
 from mlm_helpers.words.vocabulary import Vocabulary
-
-_STYLE = {0.0: (PUBLIC, "-", "o"), 1.0: (PRIVATE, DASHES, "^")}
 
 
 def explore_cross_level(
@@ -69,7 +65,7 @@ class CrossLevelExplorer(Explorer):
     """See :func:`explore_cross_level`."""
 
     title = "Pull a cross-level interaction apart"
-    size = (860, 360)
+    kind = "cross_level"
 
     def __init__(
         self,
@@ -89,13 +85,12 @@ class CrossLevelExplorer(Explorer):
         self.cloud = cl.make_cloud(self.roles.two is not None, self._m_sd)
         controls = self._make_controls()
         values = self._start_state()
-        self._guess: dict[str, float] = {}
         start = {**{c.name: values[c.name] for c in controls}, "truth": None}
         if isinstance(state, Mapping) and state.get("mode") in self._estimates:
             # another model starts at its own estimates
             own = self._estimates[state["mode"]]
             state = {**{n: v for n, v in own.items() if n in start}, **state}
-        super().__init__(controls, start, state)
+        super().__init__(controls, self._actions(), start, state, self._data(controls))
 
     # ---- what the fits say ---------------------------------------------------------------------
     def _read(
@@ -174,7 +169,7 @@ class CrossLevelExplorer(Explorer):
         """The symbol that the fit's own numbering gives a role."""
         reference = self.references.get(cl.BOTH) or self.references[cl.SECTOR]
         symbols = {c.column: c.symbol for c in reference.fit.structure.coefficients}
-        return h.plain_symbol(symbols.get(reference.columns.get(role, ""), role))
+        return plain_symbol(symbols.get(reference.columns.get(role, ""), role))
 
     def _named(self, control: Control) -> Control:
         if isinstance(control, Choice):
@@ -196,387 +191,101 @@ class CrossLevelExplorer(Explorer):
             raise MLMError(f"'truth' must be None or a dict with {', '.join(sorted(wanted))}.")
         return {n: self._controls[n].check(v) for n, v in value.items()}
 
-    def actions(self) -> Sequence[Action]:
-        """Back to the fits' estimates, no interaction, hide and show the truth."""
-        out = [
-            Action(mode, f"Back to {ref.label}'s estimates", partial(self.back_to, mode))
-            for mode, ref in self.references.items()
-        ]
-        zero = "gamma11" if self.roles.two else "gamma12"
-        out.append(Action("zero", f"Set {self._name(zero)} to 0", lambda: self.set({zero: 0.0})))
-        out.append(Action("hide", "Hide the truth", self.hide_or_show))
-        return out
+    def _actions(self) -> dict[str, str]:
+        back = {m: f"Back to {ref.label}'s estimates" for m, ref in self.references.items()}
+        return {**back, "zero": f"Set {self._name(self._zero())} to 0", "hide": "Hide the truth"}
 
-    def _chosen(self, control: Choice, value: str) -> None:
-        """Other moderators are another model: go to its own estimates."""
-        if not self._writing and value != self._state[control.name]:
-            self.back_to(value)
-
-    def update(self) -> None:
-        """One move; the button says what it would do next."""
-        hidden = self._state["truth"] is not None
-        self._buttons["hide"].description = "Show the truth" if hidden else "Hide the truth"
-        super().update()
+    def _zero(self) -> str:
+        return "gamma11" if self.roles.two else "gamma12"
 
     def back_to(self, mode: str) -> None:
         """Every parameter at the estimate of the fit of this mode."""
         values = {n: v for n, v in self._estimates[mode].items() if n in self._controls}
         self.set({**values, "mode": mode, "truth": None})
 
-    def hide_or_show(self) -> None:
-        """Hide the γ's that the schools follow (the sliders become a guess), or show them."""
-        truth = self._state["truth"]
-        if truth is None:
-            names = [n for n in (*cl.LEVEL2, *cl.T_NAMES) if n in self._controls]
-            kept = {n: self._state[n] for n in names}
-            gaps = {n: 0.0 for n in names if n[-1] in "12" and n.startswith("gamma")}
-            self.set({**gaps, "gamma10": 0.0, "truth": kept})
-        else:
-            self._guess = {n: self._state[n] for n in truth if n.startswith("gamma")}
-            self.set({**truth, "truth": None})
-            self._tell(self._verdict(truth))
-
-    def _tell(self, sentence: str) -> None:
-        from mlm_helpers.explorers.base import sentence_html
-
-        self.sentence = sentence
-        self._status.value = sentence_html(sentence)
-
-    def _verdict(self, truth: Mapping[str, float]) -> str:
-        shown = [n for n in self._guess if self._in_mode(n) and n != "gamma00"]
-        parts = [
-            f"{self._name(n)}: you said {h.number(self._guess[n])}, it is {h.number(truth[n])}"
-            for n in shown
-        ]
-        return "The truth is back. " + "; ".join(parts) + "."
-
-    def _in_mode(self, name: str) -> bool:
-        return self._state["mode"] == cl.BOTH or not name.endswith("2")
-
-    def is_shown(self, name: str) -> bool:
-        """γ's of the continuous moderator show in their mode; the τ's not during a guess."""
-        if name == "mode":
-            return len(self.references) > 1
-        if name in ("gamma02", "gamma12", "level2"):
-            return self._state["mode"] == cl.BOTH
-        return not (name in cl.T_NAMES and self._state.get("truth") is not None)
-
-    def rearranges(self, name: str) -> bool:
-        """The level-2 pictures have another horizontal axis in the other mode."""
-        return name == "mode"
-
-    # ---- picture -------------------------------------------------------------------------------
     def compute(self, state: Mapping[str, Any]) -> cl.Tables:
         """See :func:`mlm_helpers.explorers.cross_level.compute`."""
         return cl.compute(state, self.cloud, self.references)
 
-    def arrange(self) -> None:
-        """Three panels: the schools' lines, β_0j and β_1j against the moderator."""
-        self.stage.clear()
-        r = self.roles
-        grid = self.stage.figure.add_gridspec(
-            1,
-            3,
-            width_ratios=[1.45, 1, 1],
-            left=0.07,
-            right=0.985,
-            top=0.80,
-            bottom=0.14,
-            wspace=0.33,
-        )
-        axes = [self.stage.figure.add_subplot(grid[0, i]) for i in range(3)]
-        both = self._state["mode"] == cl.BOTH
-        across = r.continuous_label if both else r.two_symbol
-        lines = tidy(axes[0], f"Lines of {len(self.cloud.w)} {r.groups}", r.x_label, r.outcome)
-        means = tidy(axes[1], "Mean $\\beta_{0j}$", across)
-        slopes = tidy(axes[2], "Slope $\\beta_{1j}$", across)
-        lines.set_xlim(*self._x)
-        lines.set_ylim(*self._y_limits())
-        means.set_ylim(*self._b0_limits())
-        slopes.set_ylim(*self._b1_limits())
-        kinds = [float(k) for k in np.unique(self.cloud.w)]
-        names = {0.0: r.low or r.groups, 1.0: r.high}
-        for ax in (means, slopes):
-            if both:
-                ax.set_xlim(-2.1 * self._m_sd, 2.1 * self._m_sd)
-            else:
-                ax.set_xlim(-0.5, len(kinds) - 0.5)
-                ax.set_xticks(kinds, [names[k] for k in kinds])
-        self._artists = {k: self._artists_of(k, axes, names[k]) for k in kinds}
-        move = self.stage.moving
-        self._links = [move(ax.plot([], [], color="black", lw=1.2, zorder=6)[0]) for ax in axes[1:]]
-        self._notes = [
-            move(
-                ax.text(
-                    0.98,
-                    0.98,
-                    "",
-                    transform=ax.transAxes,
-                    fontsize=11,
-                    zorder=9,
-                    va="top",
-                    ha="right",
-                    bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.5},
-                )
-            )
-            for ax in axes[1:]
-        ]
-        handles = [self._artists[k]["average"] for k in kinds]
-        self.stage.figure.legend(
-            handles,
-            [names[k] + " average" for k in kinds],
-            loc="upper left",
-            ncols=2,
-            bbox_to_anchor=(0.06, 1.0),
-            frameon=False,
-            fontsize=10,
-            handlelength=3,
-        )
-
-    def _artists_of(self, kind: float, axes: Sequence[Any], name: str) -> dict[str, Any]:
-        color, dashes, marker = _STYLE[kind]
-        move = self.stage.moving
-        lines, means, slopes = axes
-        both = self._state["mode"] == cl.BOTH
-        out = {
-            "cloud": move(lines.plot([], [], color=color, lw=0.7, alpha=0.45, ls=dashes)[0]),
-            "halo": move(lines.plot([], [], color="white", lw=6, zorder=5)[0]),
-            "average": move(lines.plot([], [], color=color, lw=3.4, ls=dashes, zorder=6)[0]),
+    # ---- what the page is told once -------------------------------------------------------------
+    def _data(self, controls: list[Control]) -> dict[str, Any]:
+        r, cloud = self.roles, self.cloud
+        count = len(cloud.w)
+        names = [c.name for c in controls]
+        return {
+            "x": self._x,
+            "mReach": self._m_reach(controls),
+            "cloud": [
+                {"w": int(w), "m": m, "z": z, "jitter": j}
+                for w, m, z, j in zip(cloud.w, cloud.m, cloud.z, cloud.jitter, strict=True)
+            ],
+            "kinds": [r.low, r.high] if r.two else [r.groups],
+            "many": [r.many_low, r.many_high] if r.two else [r.groups],
+            "titles": [f"Lines of {count} {r.groups}", "Mean β₀ⱼ", "Slope β₁ⱼ"],
+            "xLabel": r.x_label,
+            "yLabel": r.outcome,
+            "wLabel": r.two_symbol,
+            "mLabel": r.continuous_label,
+            "symbols": {"x": r.x_symbol, "w": r.two_symbol, "m": r.continuous_symbol},
+            "level1": r.level1,
+            "units": r.units,
+            "group": r.group,
+            "groups": r.groups,
+            "names": {n: self._name(n) for n in names if n.startswith(("gamma", "tau"))},
+            "zero": self._zero(),
+            "axes": {mode: self._axes(mode) for mode in self.references},
+            "references": {m: self._reference(m, names) for m in self.references},
+            "describe": {mode: self._describe(mode, count) for mode in self.references},
         }
-        for key, ax in (("b0", means), ("b1", slopes)):
-            points = {"color": color, "marker": marker, "ls": "none", "ms": 4.2, "alpha": 0.55}
-            out[key] = move(ax.plot([], [], zorder=4, mew=0, **points)[0])
-            wide = {"lw": 3.0, "ls": dashes} if both else {"lw": 9, "alpha": 0.35, "ls": "-"}
-            out[key + "_line"] = move(ax.plot([], [], color=color, zorder=5, **wide)[0])
-            at = {"marker": marker, "ms": 11, "mec": "white", "mew": 1.5, "ls": "none"}
-            out[key + "_average"] = move(ax.plot([], [], color=color, zorder=7, **at)[0])
-        return out
 
-    def _y_limits(self) -> tuple[float, float]:
-        e = self._estimates[self._state["mode"]]
-        middle = e["gamma00"] + e.get("gamma01", 0.0) / 2
-        reach = abs(e["gamma10"]) * self._x[1] + 2.2 * math.sqrt(e["tau00"])
-        reach = max(reach + abs(e.get("gamma01", 0.0)) / 2, 0.6 * self._spread())
-        return middle - 1.25 * reach, middle + 1.25 * reach
+    def _m_reach(self, controls: list[Control]) -> float:
+        """How far the axis of the continuous moderator goes: to the ends of its slider at least."""
+        ends = [c.high for c in controls if isinstance(c, Slider) and c.name == "level2"]
+        return max([2.1 * self._m_sd, *(1.02 * end for end in ends)])
 
-    def _b0_limits(self) -> tuple[float, float]:
-        e = self._estimates[self._state["mode"]]
-        reach = 3.2 * math.sqrt(e["tau00"]) + abs(e.get("gamma01", 0.0)) / 2
-        reach += 1.2 * abs(e.get("gamma02", 0.0)) * self._m_sd
-        middle = e["gamma00"] + e.get("gamma01", 0.0) / 2
-        return middle - 1.3 * reach, middle + 1.3 * reach
+    def _reference(self, mode: str, names: list[str]) -> dict[str, Any]:
+        ref, r = self.references[mode], self.roles
+        fit = ref.fit
+        m, p = fit.moments, fit.moments.p
+        shown = r_order(fit.design.parts, fit.design.columns, fit.design.formula.variables)
+        where = f"{fit.ngroups} {r.groups}, {fit.nobs} {r.students}"
+        return {
+            "sigma2": fit.sigma2,
+            "toZ": m.basis.to_z,
+            "toX": m.basis.to_x,
+            "xx": m.ww[:p, :p],
+            "schools": [{"zz": zz, "zx": zw[:, :p]} for zz, zw in zip(m.zz, m.zw, strict=True)],
+            "flip": fit.design.random[0] != INTERCEPT,
+            "rows": ref.rows,
+            "labels": list(shown),
+            "group": fit.design.formula.group,
+            "heading": f"What lmer would print for them ({where})",
+            "estimates": {n: v for n, v in self._estimates[mode].items() if n in names},
+        }
 
-    def _b1_limits(self) -> tuple[float, float]:
-        e = self._estimates[self._state["mode"]]
-        reach = 3 * math.sqrt(e["tau11"]) + abs(e.get("gamma11", 0.0))
-        reach = max(reach + abs(e.get("gamma12", 0.0)) * 2 * self._m_sd, 1.2 * abs(e["gamma10"]))
-        middle = e["gamma10"] + e.get("gamma11", 0.0) / 2
-        return middle - 1.25 * reach, middle + 1.25 * reach
+    def _axes(self, mode: str) -> dict[str, tuple[float, float]]:
+        """Where the axes start: around the estimates, with room for a few steps."""
+        e = self._estimates[mode]
+        gap0, gap1, x = e.get("gamma01", 0.0), e.get("gamma11", 0.0), float(self._x[1])
+        m0, m1 = (abs(e.get(n, 0.0)) * self._m_sd for n in ("gamma02", "gamma12"))
+        sd0, sd1 = math.sqrt(e["tau00"]), math.sqrt(e["tau11"])
+        lines = abs(e["gamma10"]) * x + 2.2 * sd0 + abs(gap0) / 2
+        means = 3.2 * sd0 + abs(gap0) / 2 + 1.2 * m0
+        slopes = max(3 * sd1 + abs(gap1) + 2 * m1, 1.2 * abs(e["gamma10"]))
+        middle, steep = e["gamma00"] + gap0 / 2, e["gamma10"] + gap1 / 2
+        reach = {
+            "lines": (middle, 1.25 * max(lines, 0.6 * self._spread())),
+            "b0": (middle, 1.3 * max(means, 0.2 * self._spread())),
+            "b1": (steep, 1.25 * max(slopes, 1e-6)),
+        }
+        return {name: (at - far, at + far) for name, (at, far) in reach.items()}
 
-    def draw(self, tables: cl.Tables) -> None:
-        """Place lines, points and averages."""
-        schools, averages, state = tables.schools, tables.averages, tables.state
-        both = state["mode"] == cl.BOTH
-        w, m = schools["w"].to_numpy(), schools["m"].to_numpy()
-        b = {"b0": schools["b0"].to_numpy(), "b1": schools["b1"].to_numpy()}
-        for kind, artists in self._artists.items():
-            mine = w == kind
-            artists["cloud"].set_data(*bundle(self._x, b["b0"][mine], b["b1"][mine]))
-            a, s = averages.loc[kind].to_numpy()
-            for key in ("halo", "average"):
-                artists[key].set_data(self._x, a + s * self._x)
-            for p, key, value in ((0, "b0", a), (1, "b1", s)):
-                across = m[mine] if both else kind + self.cloud.jitter[mine]
-                artists[key].set_data(across, b[key][mine])
-                at = float(state.get("level2", 0.0)) if both else kind
-                artists[key + "_average"].set_data([at], [value])
-                if both:
-                    ends = np.array([-2.1, 2.1]) * self._m_sd
-                    line = cl.level2_means(state, np.full(2, kind), ends)[p]
-                    artists[key + "_line"].set_data(ends, line)
-                else:
-                    sd = math.sqrt(tables.t[p, p])
-                    visible = state.get("truth") is None
-                    artists[key + "_line"].set_data([at, at], [value - sd, value + sd])
-                    artists[key + "_line"].set_visible(visible)
-        self._draw_links(tables)
-
-    def _draw_links(self, tables: cl.Tables) -> None:
-        averages, state = tables.averages, tables.state
-        both = state["mode"] == cl.BOTH
-        for link, note, column, p in zip(
-            self._links, self._notes, ("intercept", "slope"), (0, 1), strict=True
-        ):
-            values = averages[column].to_numpy()
-            at = np.full(2, state.get("level2", 0.0)) if both else np.array([0.0, 1.0])
-            link.set_visible(len(values) == 2)
-            if len(values) == 2:
-                link.set_data(at, values)
-            names = [n for n in (f"gamma{p}1", f"gamma{p}2") if n in self._controls]
-            shown = [n for n in names if self._in_mode(n)]
-            note.set_text("\n".join(f"{self._name(n)} = {h.number(state[n])}" for n in shown))
-
-    def describe(self) -> str:
-        """What the three panels show."""
+    def _describe(self, mode: str, count: int) -> str:
         r = self.roles
-        by = r.continuous_label if self._state["mode"] == cl.BOTH else r.two_symbol
+        by = r.continuous_label if mode == cl.BOTH else r.two_symbol
         kinds = f", {r.low} solid and {r.high} dashed" if r.two else ""
         return (
-            f"Three panels: the lines of {len(self.cloud.w)} {r.groups} for {r.outcome} on "
-            f"{r.x_label}{kinds}, with thick average lines; each {r.group}'s mean against {by}; "
-            f"each {r.group}'s slope against {by}."
+            f"Three panels: the lines of {count} {r.groups} for {r.outcome} on {r.x_label}{kinds}, "
+            f"with thick average lines; each {r.group}'s mean against {by}; each {r.group}'s slope "
+            f"against {by}."
         )
-
-    # ---- words ---------------------------------------------------------------------------------
-    def words(self, tables: cl.Tables) -> Words:
-        """Level-2 and combined equations, lmer's output, and the sentence."""
-        hidden = tables.state.get("truth") is not None
-        title = "Your guess as equations" if hidden else "Level 2 and the combined model"
-        blocks = [h.block(title, self._equations(tables))]
-        if not hidden:
-            reference = self.references[tables.state["mode"]]
-            r, fit = self.roles, reference.fit
-            where = f"{fit.ngroups} {r.groups}, {fit.nobs} {r.students}"
-            blocks.append(
-                h.block(f"What lmer would print for them ({where})", self._output(tables))
-            )
-        return Words(h.side_by_side(*blocks), self._sentence(tables))
-
-    def _equations(self, tables: cl.Tables) -> str:
-        r, state = self.roles, tables.state
-        two = f"{r.two_symbol}<sub><i>j</i></sub>"
-        cont = f"{r.continuous_symbol}<sub><i>j</i></sub>"
-        x = f"{r.x_symbol}<sub><i>ij</i></sub>"
-        parts = {"0": "", "1": two, "2": cont}
-        names = [n for n in cl.LEVEL2 if n in self._controls and self._in_mode(n)]
-
-        def terms(p: str, times: str = "") -> list[tuple[float, str, bool]]:
-            mine = [n for n in names if n[5] == p]
-            return [
-                (
-                    state[n],
-                    "&thinsp;×&thinsp;".join(v for v in (parts[n[6]], times) if v),
-                    n == self._moved,
-                )
-                for n in mine
-            ]
-
-        u0, u1, rij = (
-            h.symbol("u", "0<i>j</i>"),
-            h.symbol("u", "1<i>j</i>"),
-            h.symbol("r", "<i>ij</i>"),
-        )
-        rows = [
-            (h.symbol("β", "0<i>j</i>"), h.linear(terms("0"), [u0])),
-            (h.symbol("β", "1<i>j</i>"), h.linear(terms("1"), [u1])),
-            (
-                h.symbol("Y", "<i>ij</i>"),
-                h.linear([*terms("0"), *terms("1", x)], [u0, f"{u1}&thinsp;{x}", rij]),
-            ),
-        ]
-        here = self._moved == "level2"
-        for kind, (a, b) in zip(tables.averages.index, tables.averages.to_numpy(), strict=True):
-            name = {0.0: r.low or "average", 1.0: r.high}[kind]
-            line = [(float(a), "", here), (float(b), r.x_symbol, here)]
-            rows.append((f"<span>{h.escape(name)}</span>", h.linear(line)))
-        return h.equations(rows)
-
-    def _output(self, tables: cl.Tables) -> str:
-        state = tables.state
-        reference = self.references[state["mode"]]
-        design = reference.fit.design
-        labels = dict(
-            zip(
-                reference.rows,
-                r_order(design.parts, design.columns, design.formula.variables),
-                strict=True,
-            )
-        )
-        tau = [state["tau00"], state["tau11"]]
-        variances = r_format([*tau, reference.fit.sigma2], 4)
-        sds = r_format([math.sqrt(v) for v in [*tau, reference.fit.sigma2]], 4)
-        group = design.formula.group
-        random = h.columns(
-            ["Groups", "Name", "Variance", "Std.Dev.", "Corr"],
-            [
-                [group, "(Intercept)", variances[0], sds[0], ""],
-                ["", self.roles.level1, variances[1], sds[1], f"{state['corr']:.2f}"],
-                ["Residual", "", variances[2], sds[2], ""],
-            ],
-            left=2,
-        )
-        p = tables.parameters
-        fixed = h.columns(
-            ["", "Estimate", "Std. Error", "t value"],
-            [
-                [labels[n], f"{e:.4f}", f"{s:.4f}", f"{t:.3f}"]
-                for n, e, s, t in zip(p.index, p["estimate"], p["std_error"], p["t"], strict=True)
-            ],
-        )
-        return h.printed(f"{random}\n\n{fixed}")
-
-    def _sentence(self, tables: cl.Tables) -> str:
-        state, r = tables.state, self.roles
-        if state.get("truth") is not None:
-            return (
-                f"The truth is hidden: the {r.groups}' lines follow it, the thick lines and the "
-                "numbers are your guess. Move the γ's until each thick line runs through the "
-                "middle of its own thin lines, then show the truth."
-            )
-        slopes = tables.averages["slope"].to_numpy()
-        up = [h.number(s) for s in slopes]
-        place = ""
-        if state["mode"] == cl.BOTH:
-            place = f" at {r.continuous_label} {h.number(state['level2'])}"
-        if len(slopes) == 1:
-            first = (
-                f"In {r.groups}{place}, one more unit of {r.x_label} goes with {up[0]} {r.units}."
-            )
-        else:
-            first = (
-                f"One more unit of {r.x_label} goes with {up[0]} {r.units} in {r.many_low} and "
-                f"{up[1]} in {r.many_high}{place}: {self._gap(slopes)}."
-            )
-        return " ".join([first, self._detail(tables)]).strip()
-
-    def _gap(self, slopes: Any) -> str:
-        name = self._name("gamma11")
-        gap = self._state["gamma11"]
-        if h.number(gap) == h.number(0.0):
-            return f"{name} = 0 makes the two lines parallel, there is no cross-level interaction"
-        steep = "steeper" if abs(slopes[1]) > abs(slopes[0]) else "flatter"
-        return f"{name} = {h.number(gap)} makes the {self.roles.high} line {steep}"
-
-    def _detail(self, tables: cl.Tables) -> str:
-        state, r, moved = tables.state, self.roles, self._moved
-        if moved in ("tau00", "tau11", "corr"):
-            if moved == "corr":
-                more = "steeper" if state["corr"] > 0 else "flatter"
-                if state["corr"] == 0:
-                    return f"{r.groups.capitalize()} with high and low means have the same slopes."
-                return f"{r.groups.capitalize()} above their kind's mean tend to have {more} lines."
-            p, what = (0, "mean") if moved == "tau00" else (1, "slope")
-            sd = math.sqrt(state[moved])
-            middle = float(tables.averages.to_numpy()[0, p])
-            kind = r.many_low or r.groups
-            return (
-                f"95% of {kind} have a {what} between {h.number(middle - 1.96 * sd)} and "
-                f"{h.number(middle + 1.96 * sd)}: {self._name(moved)} is what is left unexplained."
-            )
-        if moved == "gamma02":
-            return (
-                f"{r.groups.capitalize()} one unit apart in {r.continuous_label} differ in their "
-                f"means by {self._name('gamma02')} = {h.number(state['gamma02'])}."
-            )
-        if moved == "gamma12" or (moved == "level2" and r.continuous):
-            return (
-                f"Each further unit of {r.continuous_label} changes every {r.group}'s slope by "
-                f"{self._name('gamma12')} = {h.number(state['gamma12'])}."
-            )
-        intercepts = tables.averages["intercept"].to_numpy()
-        if len(intercepts) == 2:
-            return (
-                f"At the {r.group}'s mean of {r.x_label} the two averages are "
-                f"{h.number(intercepts[0])} and {h.number(intercepts[1])}."
-            )
-        return ""

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlm_helpers.engine.fit import MLMFit
-from mlm_helpers.engine.inference import t_interval, t_table
+from mlm_helpers.engine.inference import fixed_variance, t_interval, t_table
 from mlm_helpers.explorers.roles import Roles
 from mlm_helpers.interpret.johnson_neyman import JohnsonNeyman, johnson_neyman
 
@@ -78,3 +78,12 @@ def compute(
         columns={found.column: "moderator"}
     )
     return Tables(slope, line, along, found, dict(state))
+
+
+def gradient_forms(fit: MLMFit) -> Array:
+    """Forms F (number of variance parameters, p, p): the gradient of l'Cov(γ̂)l is g_i = l'F_i l."""
+    p = len(fit.gamma)
+    sums = np.eye(p)[:, None, :] + np.eye(p)[None, :, :]
+    of_sums = fixed_variance(fit, sums.reshape(p * p, p))[1].reshape(p, p, -1)
+    own = fixed_variance(fit, np.eye(p))[1]
+    return ((of_sums - own[:, None, :] - own[None, :, :]) / 2).transpose(2, 0, 1)

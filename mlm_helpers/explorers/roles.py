@@ -129,6 +129,18 @@ def _kinds(column: str, words: Vocabulary) -> tuple[str, str, str, str, str]:
     return *names, f"{many} with {names[0]}", f"{many} with {names[1]}", p.symbol
 
 
+_GREEK = {"gamma": "γ", "tau": "τ"}
+_BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def plain_symbol(name: str) -> str:
+    """``gamma11`` as ``γ₁₁``, for labels that hold text only."""
+    letters = name.rstrip("0123456789")
+    if letters not in _GREEK:
+        return name
+    return _GREEK[letters] + name[len(letters) :].translate(_BELOW)
+
+
 def estimates(fit: MLMFit, roles: Roles) -> dict[str, float]:
     """γ's by role, τ00, τ11, their correlation and σ² of a fit."""
     gamma = dict(zip(fit.design.columns, fit.gamma.tolist(), strict=True))

@@ -25,6 +25,7 @@ from mlm_helpers.explorers.cross_level import covariance
 Array = NDArray[np.float64]
 
 WITHOUT, WITH = "without", "with"
+ALONG = np.geomspace(2, 200, 60)  # sizes of schools at which the reliability is drawn
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,11 @@ def compute(state: Mapping[str, Any], world: World) -> Tables:
     )
     slopes = schools[["true", "ols", "eb", "u1"]]
     gaps = slopes[w == 1].mean() - slopes[w == 0].mean()
-    along = np.geomspace(2, 200, 60)
-    of_slope = between[1, 1] / (between[1, 1] + sigma2 / (along * world.x_square) + 1e-300)
+    of_slope = between[1, 1] / (between[1, 1] + sigma2 / (ALONG * world.x_square) + 1e-300)
     return Tables(
         schools,
         gaps,
-        pd.Series(of_slope, index=pd.Index(along, name="n")),
+        pd.Series(of_slope, index=pd.Index(ALONG, name="n")),
         weights,
         between,
         float(noise[1, 1]),
