@@ -11,6 +11,7 @@ import base64
 import html
 import json
 import math
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -60,6 +61,7 @@ class Explorer:
             {
                 **data,
                 "title": self.title,
+                "alone": self.moves_alone,
                 "start": self._start,
                 "controls": [c.plain() for c in controls],
                 "actions": [{"name": n, "label": text} for n, text in actions.items()],
@@ -227,12 +229,12 @@ class Explorer:
             "data": self.data,
             "state": plain(self._state),
             "tables": plain(self.page_tables()),
-            "alone": self.moves_alone,
         }
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
+        _leave_cell(self)
         still = {"text/html": self.still_image(), "text/plain": self.describe()}
         if Explorer.carries_page:
             still["application/vnd.mlm.explorer+json"] = json.dumps(self.page())
@@ -271,6 +273,29 @@ class Explorer:
             for part in (self._live.layout, self._live):
                 part.close()
             self._live = None
+
+
+# Explorers on the page by notebook cell, with the run that showed them.
+_IN_CELL: dict[str, tuple[str, list[weakref.ref[Explorer]]]] = {}
+
+
+def _leave_cell(explorer: Explorer) -> None:
+    """A cell that is run again drops its output: free what its last run had put there."""
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    cell = parent.get("metadata", {}).get("cellId")
+    if cell is None:
+        return
+    run = str(parent["header"]["msg_id"])
+    before, shown = _IN_CELL.get(cell, ("", []))
+    if before != run:
+        for old in (ref() for ref in shown):
+            if old is not None:
+                old.close()
+        shown = []
+    _IN_CELL[cell] = run, [*shown, weakref.ref(explorer)]
 
 
 @lru_cache(maxsize=1)

@@ -93,19 +93,24 @@ WATCH = """() => {
     document.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
     document.addEventListener('load', (e) => {
         if (e.target.tagName === 'IMG') window.loaded = performance.now(); }, true);
+    // an explorer's picture is there once the frame that holds it has been painted
+    for (const svg of document.querySelectorAll('.mlm-explorer svg')) {
+        new MutationObserver(() => requestAnimationFrame(() => setTimeout(() => {
+            window.loaded = performance.now(); }))).observe(svg, { childList: true });
+    }
 }"""
 
 
 def slider(page: lab.Page, label: str | int) -> Any:
     """The handle to press keys on."""
-    rows = page.page.locator(".jp-OutputArea .widget-slider:visible")
     if isinstance(label, str):
-        rows = rows.filter(has_text=label)
-    return rows.first.locator(".noUi-handle")
+        rows = page.page.locator(".mlm-explorer .mlm-row:visible", has_text=label)
+        return rows.first.locator("input[type=range]")
+    return page.page.locator(".jp-OutputArea .widget-slider:visible .noUi-handle").first
 
 
 def press(page: lab.Page, handle: Any, key: str) -> float:
-    """Milliseconds from key press to loaded picture."""
+    """Milliseconds from key press to changed picture."""
     handle.focus()
     page.page.keyboard.press(key)
     page.page.wait_for_function("() => window.loaded > window.pressed", timeout=20000)
@@ -128,8 +133,8 @@ def main(presses: int = 40) -> None:
             for k, (name, (_, label)) in enumerate(CASES.items()):
                 page = lab.Page(browser, address, f"case{k}.ipynb")
                 page.command("notebook:run-all-cells")
-                page.page.wait_for_selector(".noUi-handle:visible", timeout=90000)
-                page.page.wait_for_selector(".jp-OutputArea img:visible", timeout=90000)
+                picture = ".mlm-explorer[data-drawn]" if label else ".jp-OutputArea img:visible"
+                page.page.wait_for_selector(picture, timeout=90000)
                 page.settle()
                 page.page.evaluate(WATCH)
                 pages[name] = page, slider(page, label)

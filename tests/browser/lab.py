@@ -148,7 +148,14 @@ def chromium() -> Iterator[Any]:
 class Page:
     """One notebook in the browser: run it, move its sliders, read what it shows."""
 
-    def __init__(self, browser: Any, address: str, notebook: str, width: int = 1280) -> None:
+    def __init__(
+        self,
+        browser: Any,
+        address: str,
+        notebook: str,
+        width: int = 1280,
+        beside_files: bool = False,
+    ) -> None:
         self.errors: list[str] = []
         self.page = browser.new_page(viewport={"width": width, "height": 900})
         self.page.on("console", self._console)
@@ -157,7 +164,10 @@ class Page:
         self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.context")
         self.page.evaluate("() => window.jupyterapp.restored")
         self.command("application:set-mode", {"mode": "single-document"})
-        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        if beside_files:
+            self.command("filebrowser:toggle-main")
+        else:
+            self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
         self.page.evaluate(
             "() => window.jupyterapp.shell.currentWidget.context.sessionContext.ready"
         )
@@ -174,17 +184,14 @@ class Page:
         )
 
     def run_all(self, timeout: float = 90) -> None:
-        """Run all cells and wait until the explorer's picture is there."""
+        """Run all cells and wait until the explorer has drawn."""
         self.command("notebook:run-all-cells")
-        self.page.wait_for_selector(".mlm-explorer img[src^='blob:']", timeout=timeout * 1000)
-        self.page.wait_for_function(
-            "() => document.querySelector('.mlm-explorer img').naturalWidth > 0"
-        )
+        self.page.wait_for_selector(".mlm-explorer[data-drawn]", timeout=timeout * 1000)
 
     # ---- reading -----------------------------------------------------------------------------
     def picture(self) -> str:
-        """The address of the picture's bytes: another one for each picture."""
-        return str(self.page.get_attribute(".mlm-explorer img", "src"))
+        """What is drawn."""
+        return str(self.page.inner_html(".mlm-explorer svg"))
 
     def sentence(self) -> str:
         """The sentence below the picture."""
@@ -192,20 +199,19 @@ class Page:
 
     def text(self) -> str:
         """Equations and output."""
-        return str(self.page.inner_text(".mlm-explorer > .widget-html:last-child"))
+        return str(self.page.inner_text(".mlm-explorer .mlm-text"))
 
     def handles(self) -> Any:
-        """The slider handles that show, in focus order."""
-        return self.page.locator(".mlm-explorer .noUi-handle:visible")
+        """The sliders that show, in focus order."""
+        return self.page.locator(".mlm-explorer input[type=range]:visible")
 
     def press(self, handle: Any, key: str) -> None:
-        """Press a key on a slider and wait until another picture is loaded."""
+        """Press a key on a control and wait until the explorer has drawn again."""
         before = self.picture()
         handle.focus()
         self.page.keyboard.press(key)
         self.page.wait_for_function(
-            """(before) => { const i = document.querySelector('.mlm-explorer img');
-                return i.src !== before && i.complete && i.naturalWidth > 0; }""",
+            "(before) => document.querySelector('.mlm-explorer svg').innerHTML !== before",
             arg=before,
             timeout=10000,
         )

@@ -5,7 +5,7 @@ import { escaped } from "./text.js";
 
 let count = 0;
 
-/** @typedef {{get: (name: string) => any, set: (name: string, value: any) => void, save_changes: () => void, send: (message: any) => void,
+/** @typedef {{get: (name: string) => any, set: (name: string, value: any) => void, save_changes: () => void, send: (message: any) => void, widget_manager?: any,
  *   on: (event: string, call: () => void) => void, off: (event: string, call: () => void) => void}} Model */
 
 /** The elements of the controls, by name. @type {(data: any) => string} */
@@ -68,14 +68,17 @@ function frame(model, el) {
   // the kernel hears of moves a few times a second at most, and need not be there at all
   function send() {
     sending = 0;
-    try { model.set("state", state); model.save_changes(); } catch { /* the kernel has gone: the page goes on */ }
+    model.set("state", state);
+    const kernel = model.widget_manager && model.widget_manager.kernel;
+    if (kernel !== null && !(kernel && (kernel.isDisposed || kernel.status === "dead"))) model.save_changes();
   }
 
   function go(next, name, say = "") {
     [state, moved, said] = [next, name, say];
     place();
-    if (!drawing) drawing = requestAnimationFrame(draw);
-    if (!sending) sending = window.setTimeout(send, 120);
+    // where the kernel computes, its tables call for the picture
+    if (!drawing && base.alone) drawing = requestAnimationFrame(draw);
+    if (!sending) sending = window.setTimeout(send, base.alone ? 120 : 20);
   }
 
   function input(event) {
@@ -97,7 +100,7 @@ function frame(model, el) {
     if (!other.length || sending) return;
     [state, moved, said] = [next, other.length === 1 ? other[0] : null, model.get("said")];
     place();
-    draw();
+    if (base.alone) draw();
   }
 
   el.addEventListener("input", input);
@@ -109,7 +112,14 @@ function frame(model, el) {
   seen.observe(picture.parentElement);
   place();
   draw();
-  return () => { seen.disconnect(); model.off("change:state", told); model.off("change:tables", draw); };
+  return () => {
+    seen.disconnect();
+    model.off("change:state", told);
+    model.off("change:tables", draw);
+    // ipywidgets keeps the element of every view that a cell has ever shown: leave nothing in it
+    for (const part of [picture, status, words, el]) part.replaceChildren();
+    for (const part of [picture, status, words]) part.remove();
+  };
 }
 
 /** For anywidget. */
