@@ -641,7 +641,7 @@ def test_1000_moves_and_50_runs_of_a_cell_leave_nothing_behind(m2: Any) -> None:
 
     explorer = mlm.explore_shrinkage(m2)
     move(explorer, 50)
-    runs(3)
+    runs(40)  # until what is cached once is cached
     gc.collect()
     widgets = len(ipywidgets.widgets.widget._instances)
     tracemalloc.start()
