@@ -37,6 +37,23 @@ OVERFLOW = """() => Reveal.getSlides().map((page, k) => {
           text: page.innerText.slice(0, 60)};
 })"""
 
+# Print below 20 pixels, apart from what is raised or lowered beside larger print.
+SMALL = """() => Reveal.getSlides().flatMap((page) => {
+  const {h, v} = Reveal.getIndices(page), found = [];
+  Reveal.slide(h, v || 0, 99);
+  const walk = document.createTreeWalker(page, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const text = walk.currentNode.textContent.trim(), box = walk.currentNode.parentElement;
+    if (!text || box.closest('aside, mjx-container, sub, sup') || !box.getClientRects().length)
+      continue;
+    const size = parseFloat(getComputedStyle(box).fontSize);
+    if (size < 19.95) found.push([page.innerText.slice(0, 40), size, text.slice(0, 40)]);
+  }
+  for (const box of page.querySelectorAll('mjx-container'))
+    if (parseFloat(getComputedStyle(box).fontSize) < 19.95) found.push(['formula', box.innerHTML]);
+  return found;
+})"""
+
 
 def cell(source, slide_type="slide", outputs=(), tags=()):
     metadata = {"slideshow": {"slide_type": slide_type}, "tags": list(tags)}
@@ -73,7 +90,8 @@ def small_show():
             cell("shown()", outputs=[picture(400, 1600)]),
             cell("hidden()", outputs=[table], tags=["hide-input"]),
             cell("wide()", outputs=[wide]),
-            cell("explore()", "subslide", outputs=[picture(860, 350), more], tags=["explorer"]),
+            text("a question", "subslide"),
+            cell("explore()", "-", outputs=[picture(860, 350), more], tags=["explorer"]),
             text("last step", "fragment"),
         ],
         metadata={"title": "A & B"},
@@ -191,6 +209,18 @@ def visit(browser):
     assert sum(a.startswith("file:") for a in asked) == 1
 
 
+@pytest.fixture
+def small(monkeypatch, packages):
+    """The small show as HTML; its explorer is handed in, so that no kernel has to run."""
+    import mlm_helpers as mlm
+
+    explorer = mlm.explore_shrinkage()
+    show = small_show()
+    place = next(k for k, c in enumerate(show.cells) if "explorer" in c.metadata.get("tags", []))
+    monkeypatch.setattr(slides.live, "explorers_of", lambda *a: {place: explorer.page()})
+    return slides.slides_html(show, packages)
+
+
 def hanging_out(pages) -> list[str]:
     return [
         f"page {p['page']} ({p['text']!r}): {p['what']} reaches {p['bottom']:.0f}, {p['right']:.0f}"
@@ -199,26 +229,27 @@ def hanging_out(pages) -> list[str]:
     ]
 
 
-def test_full_pages_are_made_to_fit(packages, visit, tmp_path):
+def test_full_pages_are_made_to_fit(small, visit, tmp_path):
     path = tmp_path / "small.slides.html"
-    path.write_text(slides.slides_html(small_show(), packages), encoding="utf-8")
+    path.write_text(small, encoding="utf-8")
     page = visit(path)
     pages = page.evaluate(OVERFLOW)
-    assert len(pages) == 5
+    assert len(pages) == 7
     assert hanging_out(pages) == []
-    sizes = [p["size"] for p in pages]
-    assert sizes[0] == sizes[1] > sizes[2], "pictures shrink before print does"
-    assert sizes[3] < sizes[0], "a wide output makes its page smaller"
+    assert {p["size"] for p in pages} == {28}, "what does not fit goes on another page"
+    rows = page.evaluate("Reveal.getSlides().map(p => p.querySelectorAll('table tr').length)")
+    assert sum(rows) == 34
+    assert sorted(rows)[-2] > 0, "a long table is continued"
     assert page.title() == "A & B"
     everything = page.evaluate("document.querySelector('.slides').textContent")
     for word in ("shown()", "last step", "for the instructor"):
         assert word in everything
-    for word in ("hidden()", "only for readers", "beside the picture"):
+    for word in ("hidden()", "explore()", "only for readers", "beside the picture"):
         assert word not in everything
     assert page.locator("mjx-container").count() == 2
     assert page.locator("mjx-merror").count() == 0
     alts = page.evaluate("[...document.images].map(i => i.alt)")
-    assert alts == ["A blue rectangle, much taller than a page."] * 2
+    assert alts == ["A blue rectangle, much taller than a page."]
     assert not page.locator("text=for the instructor").first.is_visible()
 
 
@@ -230,24 +261,25 @@ def test_what_hangs_out_is_found(packages, visit, tmp_path):
     assert len(hanging_out(visit(path).evaluate(OVERFLOW))) == 1
 
 
-def test_the_handout_has_a_page_for_each_slide(packages, tmp_path):
+def test_the_handout_has_a_page_for_each_slide(small, tmp_path):
     browser = slides.find_browser()
     if browser is None:
         pytest.skip("no Chromium, Chrome or Edge on this computer")
     path = tmp_path / "small.slides.html"
-    path.write_text(slides.slides_html(small_show(), packages), encoding="utf-8")
+    path.write_text(small, encoding="utf-8")
     made = slides.write_pdf(path, browser)
     assert made.name == "small.pdf"
     assert made.read_bytes().startswith(b"%PDF")
-    assert slides.pages_of(made) == 5
+    assert slides.pages_of(made) == 7
 
 
 def test_nothing_is_cut_off_from_the_lecture(packages, visit, tmp_path):
     page = visit(slides.write_slides(LECTURE, tmp_path))
     pages = page.evaluate(OVERFLOW)
     assert hanging_out(pages) == []
-    assert min(p["size"] for p in pages) >= 15, "print that is too small to read"
+    assert page.evaluate(SMALL) == [], "print that is too small to read from afar"
     heads = page.locator(".slides h1, .slides h2").all_text_contents()
+    heads = [h for h in heads if not h.endswith("(continued)")]
     numbers = [int(m[1]) for m in (re.match(r"(\d+) ·", h) for h in heads) if m]
     assert numbers == list(range(1, 31))
     assert page.locator("mjx-merror").count() == 0
@@ -256,3 +288,43 @@ def test_nothing_is_cut_off_from_the_lecture(packages, visit, tmp_path):
     source = nbformat.read(LECTURE, as_version=4)
     notes = [c for c in source.cells if c.metadata.slideshow.slide_type == "notes"]
     assert page.locator("aside.notes").count() == len(notes)
+    for place in page.locator(".mlm-explorer").all():
+        moved_in_the_show(page, place)
+
+
+def moved_in_the_show(page, place) -> None:
+    """Every control of an explorer by key, a slider by mouse: it moves, and the page stays."""
+    place.evaluate(
+        """(n) => { const {h, v} = Reveal.getIndices(n.closest('section'));
+            Reveal.slide(h, v || 0); }"""
+    )
+    here = page.evaluate("JSON.stringify(Reveal.getIndices())")
+    assert place.evaluate("(n) => n.scrollHeight - n.clientHeight") <= 0
+
+    def seen():
+        return [
+            place.locator("svg").inner_html(),
+            place.locator("[role=status]").inner_text(),
+            place.locator(".mlm-text").inner_text(),
+        ]
+
+    equations = seen()[2]
+    for slider in place.locator("input[type=range]:visible").all():
+        before = seen()
+        slider.focus()
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_timeout(60)
+        assert seen()[0] != before[0]
+        assert seen()[1] != before[1]
+    assert seen()[2] != equations
+    for button in place.locator("button").all():
+        button.press("Enter")
+    before, box = seen(), place.locator("input[type=range]:visible").first.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, middle, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(60)
+    assert seen()[0] != before[0]
+    assert page.evaluate("JSON.stringify(Reveal.getIndices())") == here
