@@ -84,7 +84,7 @@ CASES = {
             "m3 = mlm.fit_mlm('mathach ~ cses * sector + cses * meansesc + (1 + cses | school)',"
             " hsb)\nmlm.explore_probing(m3)",
         ],
-        "school",
+        "confidence",
     ),
 }
 TURN = 6  # presses of one case before the next has its turn

@@ -78,7 +78,7 @@ function equation(lab, state, tables, moved) {
 }
 
 function meanings(lab, state, row) {
-  const { x, unit, units, unitMany, group, groups, outcome: y } = lab.words;
+  const { x, unit, unitMany, group, groups, outcome: y } = lab.words;
   const blend = state.centering !== "within" && state.mean === "no";
   const zero = { raw: `a ${unit} with ${x} 0`, grand: `a ${unit} with average ${x}`, within: `a ${unit} at the ${group}'s own mean` }[state.centering];
   const where = state.mean === "yes" ? ` in a ${group} with an average mean` : "";

@@ -52,7 +52,6 @@ function svg(data, state, tables, { width, font, id }) {
   const both = state.mode === "both", x = data.x, schools = tables.schools;
   const top = legend(width, font, data.kinds.map((k, i) => ({ name: `${KINDS[i]} thick`, text: `${k} average`, shape: "both", kind: i })));
   const { boxes, height } = layout(width, font, [1.45, 1, 1], top.height);
-  const ends = (v) => schools.map((s) => s.b0 + s.b1 * v);
   const reach = data.axes[state.mode];
   // thin lines may leave the frame, thick ones stay inside
   const thick = tables.averages.flatMap(([a, b]) => [a + b * x[0], a + b * x[1]]);
@@ -70,7 +69,7 @@ function svg(data, state, tables, { width, font, id }) {
   let out = top.svg + drawn(lines, `${id}a`, inside);
   [0, 1].forEach((p) => {
     const values = schools.map((s) => (p ? s.b1 : s.b0)), averages = tables.averages.map((a) => a[p]);
-    const wide = [-data.mReach, data.mReach];
+    const wide = /** @type {[number, number]} */ ([-data.mReach, data.mReach]);
     const onLine = both ? data.kinds.flatMap((_, w) => wide.map((m) => means(state, w, m)[p])) : averages;
     const lim = follow(reach[p ? "b1" : "b0"], ...around([...values, ...averages, ...onLine], 0.04));
     const place = panel(boxes[1 + p], font, {
@@ -98,6 +97,7 @@ function equationsOf(data, state, tables, moved) {
   const sub = (s, below) => `${s}<sub><i>${below}</i></sub>`;
   const parts = { 0: "", 1: sub(data.symbols.w, "j"), 2: sub(data.symbols.m, "j") }, x = sub(data.symbols.x, "ij");
   const names = LEVEL2.filter((n) => has(data, n) && inMode(state, n));
+  /** @type {(p: string, by?: string) => import("./text.js").Term[]} */
   const terms = (p, by = "") => names.filter((n) => n[5] === p)
     .map((n) => [state[n], [parts[n[6]], by].filter(Boolean).join("&thinsp;×&thinsp;"), n === moved]);
   const u0 = symbol("u", "0<i>j</i>"), u1 = symbol("u", "1<i>j</i>"), here = moved === "level2";

@@ -1,6 +1,7 @@
 // The frame around every explorer: controls, picture, sentence, text, and the state they share.
 
 import { changed, made, pressed } from "./scene.js";
+import { VIEWS } from "./views.js";
 import { escaped } from "./text.js";
 
 let count = 0;
@@ -123,10 +124,10 @@ function frame(model, el) {
 }
 
 /** For anywidget. */
-const render = ({ model, el }) => frame(model, el);
+export const render = ({ model, el }) => frame(model, el);
 
 /** For a page without a kernel: an explorer from its plain data. @type {(el: HTMLElement, values: any) => void} */
-function mount(el, values) {
+export function mount(el, values) {
   const nothing = () => {};
   frame({ get: (name) => values[name], set: (name, value) => { values[name] = value; }, save_changes: nothing, send: nothing, on: nothing, off: nothing }, el);
 }

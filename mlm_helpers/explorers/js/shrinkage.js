@@ -1,6 +1,6 @@
 // From OLS slopes to EB slopes: what is taken back as noise, and what that does to a gap.
 
-import { covariance, inverse, mean, semiCholesky, times, transposed } from "./numbers.js";
+import { covariance, inverse, mean, semiCholesky, times } from "./numbers.js";
 import { around, bars, bundle, drawn, follow, layout, legend, line, note, panel, points } from "./svg.js";
 import { block, columns, equations, escaped, number, percent, printed, symbol } from "./text.js";
 
