@@ -142,3 +142,15 @@ def test_a_table_shows_what_is_asked_for(m3):
     marked = show.table(frame, "Context", mark=[2]).html
     assert marked.count("→ ") == 1
     assert "<caption" in marked
+
+
+def test_headings_carry_the_level_used():
+    fit = mlm.fit_mlm(
+        "mathach ~ sector * cses + (1 + cses | school)",
+        mlm.load_dataset("hsb82").assign(
+            cses=lambda d: mlm.center_within(d, "ses", "school"),
+        ),
+    )
+    for level, head in ((0.8, "80% from"), (0.95, "95% from"), (0.999, "99.9% from")):
+        assert head in str(show.slopes(fit, "cses", by="sector", level=level))
+        assert head in str(show.means(fit, by="sector", level=level))

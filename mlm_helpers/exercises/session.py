@@ -17,7 +17,8 @@ from mlm_helpers.exercises.study import study_of
 from mlm_helpers.lesson.lesson import Lesson
 from mlm_helpers.text import join_words
 
-PARTS = ("part1", "part2", "part3", "part4", "own")
+PARTS = ("part1", "part2", "part3", "part4")
+OWN = "own"  # the questions that a lesson brings itself
 _UNSET = object()
 
 
@@ -142,13 +143,13 @@ def exercise(name: str, study: Any = None) -> Exercise:
     MLMError
         If there is no such exercise.
     """
-    if name not in PARTS:
+    if name not in (*PARTS, OWN):
         raise MLMError(
             f"There is no exercise {name!r}; there are {', '.join(PARTS)}."
             + suggest(str(name), PARTS)
         )
     module = importlib.import_module(f"mlm_helpers.exercises.{name}")
-    if name == "own":
+    if name == OWN:
         if not isinstance(study, Lesson):
             raise MLMError("Questions of your own belong to a lesson: exercise('own', lesson).")
     elif study is None:

@@ -51,7 +51,7 @@ def t_of_estimates(
     with np.errstate(divide="ignore", invalid="ignore"):
         t = estimate / se
     lower, upper = t_interval(estimate, se, freedom, level)
-    return pd.DataFrame(
+    out = pd.DataFrame(
         {
             "estimate": estimate,
             "std_error": se,
@@ -62,6 +62,8 @@ def t_of_estimates(
             "upper": upper,
         }
     )
+    out.attrs["level"] = level
+    return out
 
 
 def listed(given: Any) -> list[Any]:
@@ -99,7 +101,7 @@ class Scene:
         out = self.frame[self.shown].rename(columns=names).reset_index(drop=True)
         out["label"] = self.labels
         out = pd.concat([out, estimates], axis=1)
-        out.attrs |= self.attrs
+        out.attrs |= estimates.attrs | self.attrs
         out.attrs["by"] = tuple(names[n] for n in self.attrs["by"])
         return out
 

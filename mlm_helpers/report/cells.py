@@ -224,7 +224,8 @@ def table(
     labels : other words for labels (or index values).
     mark : numbers of rows to pick out.
     """
-    heads = dict(columns or _ESTIMATES)
+    level = f"{100 * float(frame.attrs.get('level', 0.95)):g}% from"
+    heads = dict(columns or _ESTIMATES | {"lower": level})
     names = frame.get("label", frame.index)
     words = {str(k): v for k, v in (labels or {}).items()}
     shown = [c for c in heads if c in frame]

@@ -28,7 +28,7 @@ from mlm_helpers.authoring.marking.runner import Limits
 from mlm_helpers.authoring.marking.store import Store
 from mlm_helpers.authoring.marking.texts import shown
 from mlm_helpers.errors import MLMError
-from mlm_helpers.exercises.session import PARTS
+from mlm_helpers.exercises.session import OWN, PARTS
 
 LEAST_MEMORY = 600
 
@@ -199,7 +199,7 @@ def _columns(options: Any) -> dict[str, str]:
     out = {}
     for text in options.column:
         exercise, _, name = text.partition("=")
-        known = exercise.strip() in PARTS  # a column's name may hold a sign of its own
+        known = exercise.strip() in (*PARTS, OWN)  # a column's name may hold a sign of its own
         out[exercise.strip() if known else ""] = name.strip() if known else text
     return out
 

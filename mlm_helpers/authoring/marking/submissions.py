@@ -16,7 +16,7 @@ from mlm_helpers.authoring.marking.handed import LARGEST, TOO_LARGE, Handed
 from mlm_helpers.authoring.marking.names import Name
 from mlm_helpers.authoring.marking.texts import clean, shown
 from mlm_helpers.exercises.cells import answers_assigned
-from mlm_helpers.exercises.session import PARTS
+from mlm_helpers.exercises.session import OWN, PARTS
 
 FEWEST_TO_COMPARE = 3  # cells of the course's own, to tell a notebook of another lesson
 _SAME = {"answer", "check", "hint"}  # what students fill in, and what every lesson has alike
@@ -90,7 +90,7 @@ def pristine_notebooks(folder: Path | None = None) -> dict[str, Pristine]:
         text = path.read_text(encoding="utf-8")
         notebook = nbformat.reads(text, as_version=4)
         exercise = str(notebook.metadata.get("mlm_exercise", ""))
-        if exercise in PARTS:
+        if exercise in (*PARTS, OWN):
             cells = tuple(_pristine_cell(c) for c in notebook.cells if _matters(c))
             told = {c["id"]: _flat(c.source) for c in notebook.cells if not tags(c) & _SAME}
             ids = frozenset(c["id"] for c in notebook.cells)
