@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from mlm_helpers.authoring import live
 from mlm_helpers.authoring.slides import ROOT, shown
-from mlm_helpers.errors import MLMError
 from mlm_helpers.lesson.files import find_lesson_file, open_lesson
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def page_html(lesson: Lesson) -> str:
         "units": words.unit.many,
         "w": words.predictor(pair.moderator).label,
         "x": words.predictor(pair.predictor).label,
-        "m": words.predictor(pair.second).label,
+        "m": words.predictor(pair.second).label if pair.second else "",
     }
     parts, pages = [], {}
     for number, explorer in enumerate(_explorers(pair)):
@@ -142,7 +141,7 @@ def _explorers(lesson: Lesson) -> Iterator[Explorer]:
     from mlm_helpers.explorers.shrinkage_view import explore_shrinkage
 
     words = lesson.vocabulary
-    m2, m3 = lesson.fit("m2"), lesson.fit("m3")
+    m2, m3 = lesson.fit("m2"), lesson.fit("m3") if lesson.second else None
     yield explore_cross_level(m2, m3, vocabulary=words)
     base = words.predictor(lesson.predictor).base
     if base != lesson.predictor and base in lesson.data.columns:
@@ -156,7 +155,5 @@ def _explorers(lesson: Lesson) -> Iterator[Explorer]:
         )
     yield explore_shrinkage(m2, vocabulary=words)
     yield explore_refit(m2, vocabulary=words)
-    try:
+    if m3 is not None:
         yield explore_probing(m3, vocabulary=words)
-    except MLMError:  # the second moderator of this lesson is no continuous one
-        return
