@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dask.dataframe as dd
+import distributed
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,7 +72,6 @@ def test_parquet_file_and_folder(hsb: pd.DataFrame, tmp_path: Path) -> None:
 
 
 def test_dask_sends_cross_products(hsb: pd.DataFrame) -> None:
-    dd = pytest.importorskip("dask.dataframe", reason="Dask is an optional requirement")
     same(mlm.fit_mlm(M3, dd.from_pandas(hsb, npartitions=5, sort=False)), mlm.fit_mlm(M3, hsb))
 
 
@@ -89,8 +90,6 @@ def test_chunks_merged_again_and_again(
 def test_two_dask_workers_give_the_numbers_of_one_process(
     hsb: pd.DataFrame, tmp_path: Path
 ) -> None:
-    dd = pytest.importorskip("dask.dataframe", reason="Dask is an optional requirement")
-    distributed = pytest.importorskip("distributed", reason="Dask is an optional requirement")
     raw = hsb[["school", "ses", "sector", "kind", "mathach"]]
     far = raw.assign(mathach=raw["mathach"] + raw["school"])  # needs one pass more
     studies = (

@@ -10,11 +10,10 @@ import warnings
 from functools import cache
 from typing import Any
 
+import mixedlm
 import numpy as np
 import pytest
 from reference import FITS, data, fit, plain_name
-
-mixedlm = pytest.importorskip("mixedlm")
 
 NAMES = [
     "hsb_null",

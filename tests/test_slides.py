@@ -179,7 +179,8 @@ def browser():
     path = slides.find_browser()
     if path is None:
         pytest.skip("no Chromium, Chrome or Edge on this computer")
-    sync_api = pytest.importorskip("playwright.sync_api")
+    from playwright import sync_api
+
     with sync_api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(
             executable_path=path, args=[*slides.QUIET[1:], "--proxy-server=127.0.0.1:9"]
