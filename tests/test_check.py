@@ -86,6 +86,7 @@ def test_layers_and_scripts_are_checked_where_they_are(ran):
     add("mlm_helpers/static/site.js")
     (check.ROOT / "pyproject.toml").write_text("[tool.importlinter]\n", encoding="utf-8")
     check.main(["layers", "scripts"])
-    lint, node = ran[0]
+    lint, node, types = ran[0]
     assert lint[0].endswith("lint-imports")
     assert node == ["node", "--check", str(check.ROOT / "mlm_helpers/static/site.js")]
+    assert types[1:] == ["-m", "tools.check_js"]

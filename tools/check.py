@@ -79,7 +79,7 @@ def pyproject() -> str:
 def scripts() -> list[Command]:
     """Every script that runs in a browser: readable by one, and right by TypeScript's types."""
     read = [["node", "--check", str(path)] for path in sorted(ROOT.glob("mlm_helpers/**/*.js"))]
-    return [*read, python("-m", "tools.check_js")]
+    return [*read, python("-m", "tools.check_js")] if read else []
 
 
 def types() -> list[Command]:
