@@ -307,7 +307,8 @@ class Claims:
         c, m3 = self.c, self.c.fit("m3")
         table = contextual_effect(m3, c.x.column, c.m.column)
         rows = table.loc[["contextual"]]
-        d = decimals_for(float(rows["estimate"].iloc[0]), float(rows["std_error"].iloc[0]))
+        # one decimal more, as a reader needs to follow the sum of printed coefficients
+        d = 1 + decimals_for(float(rows["estimate"].iloc[0]), float(rows["std_error"].iloc[0]))
         said = [
             f"{number(float(value), d)} in {self.escape(code.many)}"
             for value, code in zip(rows["estimate"], c.w.codes, strict=False)
