@@ -142,7 +142,7 @@ def test_the_front_page_opens_everything_in_order(unzipped):
     assert all((unzipped / link).is_file() for link in links)
     books = [link for link in links if link.endswith(".ipynb")]
     assert books == [path for path, _ in notebooks_of(unzipped)]
-    assert [b.split("/")[0] for b in books] == ["lectures"] + ["walkthroughs"] * 4 + [
+    assert [b.split("/")[0] for b in books] == ["lectures"] + ["walkthroughs"] * 5 + [
         "exercises"
     ] * 4
     assert "INSTRUCTORS" not in page

@@ -154,7 +154,7 @@ def test_one_wrong_published_digit_stops_walkthrough_1(
     assert true in table
     forged = table.replace(true, false, 1)
     (tmp_path / "published_hsb82.csv").write_text(forged, encoding="utf-8")
-    with pytest.raises(CellExecutionError, match="not as published"):
+    with pytest.raises(CellExecutionError, match="not as in R"):
         run(tmp_path, HSB.name)
 
 
