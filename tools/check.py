@@ -7,6 +7,7 @@ to hold the packages of requirements.txt and requirements-test.txt.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -29,6 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     unknown = [name for name in chosen if name not in STAGES]
     if unknown:
         parser.error(f"unknown: {' '.join(unknown)} (the stages are {', '.join(STAGES)})")
+    # two test processes on two cores: threads of the linear algebra would wait for each other
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     results = {}
     for name in chosen:
         commands = STAGES[name]()

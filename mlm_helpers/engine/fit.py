@@ -105,14 +105,20 @@ def fit_moments(
     reml: bool,
     data_name: str = "",
     start: Array | None = None,
+    *,
+    thorough: bool = True,
 ) -> MLMFit:
-    """Fit to cross-products, after the checks that they allow; ``start`` is a θ to begin at."""
+    """Fit to cross-products, after the checks that they allow; ``start`` is a θ to begin at.
+
+    One of many samples from a known model, as a bootstrap draws them, needs no search among local
+    optima unless it lies on the boundary: ``thorough=False``.
+    """
     _check_moments(moments, design)
     if not _left_by_own_regressions(moments) > 1e-10 * moments.nobs:  # y has variance 1 here
         raise _nothing_left(design)
     try:
         with np.errstate(all="ignore"):
-            optimum = optimise(moments, design.blocks, reml, start)
+            optimum = optimise(moments, design.blocks, reml, start, thorough)
             fit = MLMFit(moments, design, reml, data_name, optimum)
     except (np.linalg.LinAlgError, ValueError):  # log of a residual variance of 0
         raise _nothing_left(design) from None
@@ -204,21 +210,25 @@ def optimise(
     blocks: tuple[tuple[int, ...], ...],
     reml: bool,
     start: Array | None = None,
+    thorough: bool = True,
 ) -> Optimum:
     """The exact optimum in θ of the well-conditioned basis, boundary included."""
     template = Template.of_blocks(blocks)
     deviance = Deviance(moments, reml)
-    moments_start = starting_theta(deviance, template, blocks)
-    found = _descend(deviance, template, moments_start if start is None else start, blocks)
+    first = starting_theta(deviance, template, blocks) if start is None else start
+    found = _descend(deviance, template, first, blocks)
     on_boundary = (found.theta[template.rows == template.cols] == 0).any()
     groups, effects = len(moments.labels), len(moments.labels) * moments.q
+    very_few = thorough and groups <= _VERY_FEW_GROUPS
     doubtful = (groups <= _FEW_GROUPS and on_boundary) or (
-        groups <= _VERY_FEW_GROUPS and moments.nobs <= _FEW_ROWS * effects
+        very_few and moments.nobs <= _FEW_ROWS * effects
     )
     if not found.converged or doubtful:
-        very_few = groups <= _VERY_FEW_GROUPS
         # near a known optimum, and with more than a few groups, one start of another kind will do
-        others = _other_starts(template, very_few) if start is None or very_few else [moments_start]
+        if start is None or very_few:
+            others = _other_starts(template, very_few)
+        else:
+            others = [starting_theta(deviance, template, blocks)]
         for other in others:
             again = _descend(deviance, template, other, blocks)
             if again.point.value < found.point.value - 1e-9:

@@ -291,6 +291,11 @@ def _rows_of(fit: MLMFit, kept: Any, codes: Any = None, labels: Any = None) -> A
     return design
 
 
+def _refit(fit: MLMFit, moments: Moments, design: Any) -> MLMFit:
+    """The model of ``fit`` for a sample, from the estimates on."""
+    return fit_moments(moments, design, fit.reml, fit.data_name, fit.optimum.theta, thorough=False)
+
+
 # ---- drawing ------------------------------------------------------------------------------
 class _Sampler:
     """Draws a sample and returns the fits to it."""
@@ -320,7 +325,7 @@ class _NewOutcome(_Sampler):
         u, r = self.residuals(rng)
         y = self.expected + np.einsum("ij,ij->i", design.z, u[design.codes]) + r
         return [
-            fit_moments(sums.moments(y), _with_outcome(f, y), f.reml, f.data_name, f.optimum.theta)
+            _refit(f, sums.moments(y), _with_outcome(f, y))
             for f, sums in zip(self.fits, self.sums, strict=True)
         ]
 
@@ -386,7 +391,7 @@ class _Cases(_Sampler):
                 labels, m.n[drawn], m.zz[drawn], m.zw[drawn], ww, m.basis, m.ols[drawn], within
             )
             design = _rows_of(f, rows, codes, labels)
-            out.append(fit_moments(moments, design, f.reml, f.data_name, f.optimum.theta))
+            out.append(_refit(f, moments, design))
         return out
 
 

@@ -274,7 +274,7 @@ def fit_sample(study: Study, stream: Sequence[int]) -> MLMFit | None:
 def _fitted(study: Study, stream: Sequence[int]) -> MLMFit:
     x, w, y, codes = draw_sample(study, np.random.default_rng(list(stream)))
     design = drawn_design(x, w, y, codes, study.groups)
-    return fit_moments(moments_of(design), design, reml=True)
+    return fit_moments(moments_of(design), design, reml=True, thorough=False)
 
 
 def draw_sample(
