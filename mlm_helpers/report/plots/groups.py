@@ -323,7 +323,7 @@ def plot_caterpillar(
     need(table, [f"{r}_sd" for r in residuals], "eb_table(fit)")
     words = labels_for(labels, table)
     many = words.groups(table.attrs.get("group", ""))
-    axes = several(ax, len(residuals), 10.0, 4.8)
+    axes = several(ax, len(residuals), max(10.0, 4.4 * len(residuals)), 4.8)
     told = []
     for name, panel in zip(residuals, axes, strict=True):
         part = table.sort_values(name, kind="stable")
@@ -367,4 +367,4 @@ def _ordered(
                (above, COLORS[0], "▲ interval above", 0.03, 0.97, "left", "top"))  # fmt: skip
     for keep, color, text, at_x, at_y, ha, va in corners:
         ax.text(at_x, at_y, f"{text} 0: {int(keep.sum())} of {len(u)}", transform=ax.transAxes,
-                color=color, fontweight="bold", ha=ha, va=va)  # fmt: skip
+                color=color, fontweight="bold", ha=ha, va=va, in_layout=False)  # fmt: skip
