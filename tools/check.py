@@ -30,6 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     unknown = [name for name in chosen if name not in STAGES]
     if unknown:
         parser.error(f"unknown: {' '.join(unknown)} (the stages are {', '.join(STAGES)})")
+    # hundreds of processes import the same packages: the first leaves them compiled for the others
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # two test processes on two cores: threads of the linear algebra would wait for each other
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     results = {}
