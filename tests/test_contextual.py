@@ -140,3 +140,26 @@ def test_questions_without_an_answer() -> None:
     ):
         with pytest.raises(MLMError, match=said):
             call()
+
+
+def test_a_column_that_is_not_the_mean_of_the_predictor_is_said() -> None:
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(24), 12)
+    x, w = rng.normal(size=24)[g] + rng.normal(size=288), rng.normal(size=24)[g]
+    y = 0.5 * x + 0.3 * w + rng.normal(size=24)[g] + rng.normal(size=288)
+    data = pd.DataFrame({"y": y, "x": x, "w": w, "g": g})
+    data["own"] = data.groupby("g")["x"].transform("mean")
+    data["census"] = data["own"] + rng.normal(size=24)[g] * 0.8 * data["own"].std()
+    means = data.groupby("g")["x"].mean()
+    other = pd.Series(rng.normal(size=24))
+    other -= np.polyval(np.polyfit(means, other, 1), means)  # correlation 0 with the means
+    data["w"] = other.reindex(g).to_numpy()
+    unrelated = mlm.fit_mlm("y ~ x + w + (1 | g)", data)
+    with pytest.raises(MLMError, match="'w' does not hold the group means of 'x'"):
+        mlm.contextual_effect(unrelated, "x", "w")
+    census = mlm.contextual_effect(mlm.fit_mlm("y ~ x + census + (1 | g)", data), "x", "census")
+    assert "census is not the mean of x in the rows fitted" in census.attrs["note"]
+    own = mlm.contextual_effect(mlm.fit_mlm("y ~ x + own + (1 | g)", data), "x", "own")
+    assert "is not the mean" not in own.attrs["note"]
+    centred = mlm.fit_mlm("y ~ x + own + (1 | g)", data.assign(own=data["own"] - 3.0))
+    assert "is not the mean" not in mlm.contextual_effect(centred, "x", "own").attrs["note"]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["contextual_effect"]
 
+# Means of other rows of the same groups still go with these means; another variable need not.
+_RELATED, _NEAR = 0.3, 0.25
 EFFECTS = ("within", "between", "contextual")
 
 
@@ -70,11 +72,14 @@ def contextual_effect(
     Raises
     ------
     MLMError
-        When ``predictor`` is not a level-1 or ``mean`` not a level-2 variable of the model.
+        When ``predictor`` is not a level-1 or ``mean`` not a level-2 variable of the model, or when
+        ``mean`` has nothing to do with the group means of an uncentered ``predictor``. (Those of a
+        centered one are all 0: which column holds them cannot be checked.)
     """
     check_level(level)
     probe = Probe(fit)
     _check_levels(probe, predictor, mean)
+    more = [] if _is_centered(probe, predictor) else _check_is_its_mean(fit, predictor, mean)
     given = dict(at or {})
     relevant = [*probe.moderators(predictor), *probe.moderators(mean)]
     if by is None:
@@ -89,7 +94,7 @@ def contextual_effect(
     scene = probe.scene(chosen, given, [v for v in relevant if v != predictor])
     if predictor in scene.shown and predictor not in given:
         scene.shown.remove(predictor)
-    weights, more = _weights(probe, scene, predictor, mean, given), []
+    weights = _weights(probe, scene, predictor, mean, given)
     if latent:
         shift = 0.0 if _is_centered(probe, predictor) else distance_of_means(fit, predictor, mean)
         table, reliable = latent_table(probe, predictor, mean, weights, level, df, shift)
@@ -142,10 +147,39 @@ def _is_centered(probe: Probe, predictor: str) -> bool:
 def distance_of_means(fit: MLMFit, predictor: str, mean: str) -> float:
     """How far the groups' means of the predictor lie from the column of means, which may be
     centered."""
+    means, column = _two_means(fit, predictor, mean)
+    return float((means - column).mean())
+
+
+def _two_means(fit: MLMFit, predictor: str, mean: str) -> tuple[pd.Series, pd.Series]:
+    """The groups' means of the predictor in the rows, and the column that should hold them."""
     x, keys = fit.data[predictor].astype(float), fit.data[fit.structure.group]
     means = x.groupby(keys.to_numpy(), observed=True).mean()
     column = fit.design.group_frame[mean].astype(float)
-    return float((means - column.reindex(means.index)).mean())
+    return means, column.reindex(means.index)
+
+
+def _check_is_its_mean(fit: MLMFit, predictor: str, mean: str) -> list[str]:
+    """A note when the column is near the means of the rows but not they, as when rows were left out
+    or it was computed from all members of a group; an error when it is another variable."""
+    means, column = _two_means(fit, predictor, mean)
+    gap = means - column
+    around = float(((means - means.mean()) ** 2).sum())
+    away = float(((gap - gap.mean()) ** 2).sum())
+    related = float(np.nan_to_num(np.corrcoef(means, column)[0, 1]))
+    if related < _RELATED and away > _NEAR * around:
+        raise MLMError(
+            f"{mean!r} does not hold the group means of {predictor!r}: their correlation is "
+            f"{related:.2f}. Compute them with group_mean(data, {predictor!r}, "
+            f"{fit.structure.group!r}) and use that column."
+        )
+    if away > _NEAR * around:
+        return [
+            f"{mean} is not the mean of {predictor} in the rows fitted (their correlation is "
+            f"{related:.2f}): the effect is that of a context only if it is the mean of all "
+            "members of the group."
+        ]
+    return []
 
 
 def _laid_out(
