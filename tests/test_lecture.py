@@ -168,8 +168,8 @@ def test_numbers_of_the_text_on_high_school_and_beyond():
     assert r"| $\gamma_{01}$ | 2.81 | 1.23 |" in changed
     assert r"| $\gamma_{11}$ | −1.34 | −1.64 |" in changed
     assert r"| $\tau_{11}$ | 0.27 | 0.10 |" in changed
-    assert "Between schools alike in school mean SES it is smaller" in changed
-    assert "It is larger between schools alike in school mean SES" in changed
+    assert "Between schools alike in school mean SES the estimate is smaller" in changed
+    assert "The estimate is larger between schools alike in school mean SES" in changed
     assert "**Yes**, p < .001" in slide(hsb_lecture(), 25)
     assert "it is 2.394 in public schools" in slide(hsb_lecture(), 25)
     assert "The slope depends on school mean SES, p < .001" in slide(hsb_lecture(), 25)
@@ -237,12 +237,12 @@ class TwoModels:
     [
         ((6.5, 0.7), (0.35, 0.75), "can no longer be told from 0 (interval −1.15 to 1.85)"),
         ((6.5, 0.7), (0.35, 0.75), "does not show that nothing of it is left"),
-        ((6.5, 0.7), (-4.2, 0.7), "it points the other way"),
-        ((-4.0, 0.7), (-2.0, 0.7), "Between clinics alike in size it is smaller"),
-        ((-3.9, 0.7), (-3.6, 0.7), "It hardly changed"),
-        ((-1.3, 0.2), (-1.7, 0.2), "It is larger between clinics alike in size"),
+        ((6.5, 0.7), (-4.2, 0.7), "the estimate points the other way"),
+        ((-4.0, 0.7), (-2.0, 0.7), "Between clinics alike in size the estimate is smaller"),
+        ((-3.9, 0.7), (-3.6, 0.7), "The estimate hardly changed"),
+        ((-1.3, 0.2), (-1.7, 0.2), "The estimate is larger between clinics alike in size"),
         ((0.3, 0.7), (0.2, 0.7), "In neither model can it be told from 0."),
-        ((0.3, 0.7), (2.2, 0.7), "Only between clinics alike in size can it be told from 0"),
+        ((0.3, 0.7), (2.2, 0.7), "in Model 2 it could not; that is no test of the change"),
         ((0.065, 0.007), (0.0035, 0.0075), "(interval −0.0115 to 0.0185)"),
     ],
 )

@@ -69,6 +69,8 @@ PICTURES: dict[str, tuple[Callable[[], Any], Callable[..., Any]]] = {
     "predictions_one": (lambda: mlm.prediction_grid(model(1), "cses"), plots.plot_predictions),
     "context": (lambda: plots.context_table(model(3), "cses", "meanses"), plots.plot_context),
     "context_raw": (lambda: plots.context_table(model(4), "ses", "meanses"), plots.plot_context),
+    "echo": (lambda: plots.echo_table(model(1)), plots.plot_echo),
+    "echo_by": (lambda: plots.echo_table(model(1), "sector", hsb()), plots.plot_echo),
     "level1": (lambda: plots.residual_table(model(3)), plots.plot_level1_residuals),
     "level2": (lambda: mlm.eb_table(model(3)), plots.plot_level2_residuals),
     "explained": (lambda: mlm.variance_explained(model(1), model(2)),

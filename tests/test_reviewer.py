@@ -166,7 +166,7 @@ def test_cr2_is_right_on_average_when_the_model_holds() -> None:
 
 
 def test_robust_says_what_a_difference_means() -> None:
-    assert "They agree" in model("model3").robust().attrs["note"]
+    assert "They are near each other" in model("model3").robust().attrs["note"]
     assert "With 9 groups" in model("few").robust().attrs["note"]
     rng = np.random.default_rng(7)
     g = np.repeat(np.arange(60), 20)

@@ -172,3 +172,20 @@ def test_reml_compares_models_with_the_same_fixed_part(seed: int) -> None:
     by = [mlm.compare(one, slopes, refit=r).table["Chisq"].iloc[1] for r in (False, True)]
     assert by[0] == pytest.approx(by[1], rel=0.15)
     assert by[0] == pytest.approx(one.criterion - slopes.criterion)
+
+
+def test_a_slope_residual_is_what_its_own_slope_and_its_mean_add() -> None:
+    data = mlm.load_dataset("ex1")
+    fit = mlm.fit_mlm("g1rscore ~ 1 + famsesc + (1 + famsesc | schid)", data)
+    table = mlm.plots.echo_table(fit, by="sector", data=data)
+    parts = table["u1_from_slope"] + table["u1_from_intercept"]
+    np.testing.assert_allclose(parts, fit.random_effects["u1"], atol=1e-8)
+    # the group's own regression, less what the fixed part expects of it
+    own = mlm.ols_by_group(fit)[["b0", "b1"]]
+    gap = own.reindex(table.index).to_numpy(dtype=float) - fit.gamma
+    known = np.isfinite(gap).all(axis=1)
+    np.testing.assert_allclose(table[["own_intercept", "own_slope"]][known], gap[known], atol=1e-6)
+    gaps = table.groupby("sector")[["u1_from_slope", "u1_from_intercept"]].mean().diff().iloc[1]
+    assert (gaps < -0.3).all()
+    with pytest.raises(ValueError, match="one random slope"):
+        mlm.plots.echo_table(mlm.fit_mlm("g1rscore ~ 1 + famsesc + (1 | schid)", data))

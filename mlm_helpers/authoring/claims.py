@@ -15,6 +15,7 @@ import pandas as pd
 
 from mlm_helpers.engine.compare import compare
 from mlm_helpers.engine.inference import p_of_t, t_interval
+from mlm_helpers.interpret.scenes import Probe
 from mlm_helpers.interpret.shrinkage import shrinkage_sources
 from mlm_helpers.text import join_words
 from mlm_helpers.words.wording import Reader, decimals_for, number, p_value
@@ -170,8 +171,9 @@ class Claims:
         lost0 = self.lost(n["gap0"], c.estimate(m2, s0), self.decimals(m2, s0))
         lost1 = self.lost(n["gap1"], c.estimate(m2, s1), self.decimals(m2, s1))
         text = (
-            "The model's. EB residuals of Model 1 were pulled towards one common average, which "
-            f"knew nothing of {self.w}. The intercepts (λ₀ = {number(n['lambda0'])}) {lost0}; "
+            "The model's (an estimate too). EB residuals of Model 1 were pulled towards one common "
+            f"average, which knew nothing of {self.w}. "
+            f"The intercepts (λ₀ = {number(n['lambda0'])}) {lost0}; "
             f"the slopes (λ₁ = {number(n['lambda1'])}) {lost1}."
         )
         own, echo = self.echo
@@ -226,15 +228,18 @@ class Claims:
                 "does not show that nothing of it is left."
             )
         if not first:
-            return f"Only {alike} can it be told from 0 {within}."
+            return (
+                f"{alike[0].upper()}{alike[1:]} it can be told from 0 {within}, in Model 2 it "
+                "could not; that is no test of the change."
+            )
         share = c.estimate(m3, s3) / c.estimate(m2, s2)
         if share < 0:
-            return f"{alike[0].upper()}{alike[1:]} it points the other way {within}."
+            return f"{alike[0].upper()}{alike[1:]} the estimate points the other way {within}."
         if share < 0.9:
-            return f"{alike[0].upper()}{alike[1:]} it is smaller {within}."
+            return f"{alike[0].upper()}{alike[1:]} the estimate is smaller {within}."
         if share <= 1.1:
-            return f"It hardly changed {within}."
-        return f"It is larger {alike} {within}."
+            return f"The estimate hardly changed {within}."
+        return f"The estimate is larger {alike} {within}."
 
     # ---- slide 17 ----
     @cached_property
@@ -269,16 +274,10 @@ class Claims:
     def may_belong(self) -> str:
         """What that means for Model 2."""
         if self.kinds_differ < 0.05:
-            return f"So a difference that Model 2 puts down to {self.w} may belong to {self.m}."
-        if not self.c.w.codes:
-            return (
-                f"These data do not show that they do, so there is little reason to think that "
-                f"{self.m} stands behind what Model 2 puts down to {self.w}."
-            )
+            return f"So part of what Model 2 shows for {self.w} may go with {self.m} instead."
         return (
-            f"These data do not show that they do, so there is little reason to think that "
-            f"{self.m} stands behind what Model 2 puts down to {self.w}. It may still tell "
-            f"{self.groups} of one kind apart."
+            "These data do not tell whether they do. Either way, Model 3 compares "
+            f"{self.groups} alike in {self.m}."
         )
 
     # ---- slide 20 and 25 ----
@@ -314,6 +313,9 @@ class Claims:
             for value, code in zip(rows["estimate"], c.w.codes, strict=False)
         ]
         where = f"at {self.escape(c.names['m_zero'])}"
+        if c.m.column in Probe(m3).moderators(c.x.column):  # then it changes with X too
+            unit, group = (self.escape(w) for w in (c.names["unit"].many, c.names["group"].one))
+            where += f", for {unit} at the mean of their {group}"
         formula = r"($\gamma_{02} - \gamma_{10}$)"
         if len(said) > 1 and len(said) == len(c.w.codes):
             said[0] += f" {formula}"
@@ -373,12 +375,10 @@ class Claims:
         if self.sig(m3, m1s):
             return f"The slope depends on {self.m}, {self.p(m3, m1s)}."
         means = (
-            f"With means it is clearly related, {self.p(m3, m0)}."
-            if self.sig(m3, m0)
-            else "Nor do they for means."
+            f"Means go with it, {self.p(m3, m0)}." if self.sig(m3, m0) else "Nor do they for means."
         )
         return (
-            f"Once {self.w} is in the model, these data do not tell whether slopes go with "
+            f"Controlling for {self.w}, these data do not tell whether slopes go with "
             f"{self.m}, {self.p(m3, m1s)}. {means}"
         )
 

@@ -155,8 +155,8 @@ def _note(table: pd.DataFrame, kind: Kind, fit: MLMFit) -> str:
         )
     else:
         said += (
-            "They agree, so the conclusions do not hang on the model of the variances; that is "
-            "no test of the fixed part."
+            "They are near each other, so little hangs on the model of the variances. Compare "
+            "the p values all the same; and nearness is no test of the fixed part."
         )
     if fit.ngroups < 20:
         said += f" With {fit.ngroups} groups robust standard errors are themselves uncertain."

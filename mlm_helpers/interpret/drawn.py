@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mlm_helpers.engine.structure import INTERCEPT
 from mlm_helpers.errors import MLMError
 from mlm_helpers.interpret.contextual import contextual_effect, distance_of_means
 from mlm_helpers.interpret.predictions import prediction_grid
 from mlm_helpers.interpret.residuals import level2_values
+from mlm_helpers.interpret.shrinkage import own_deviations, shrinkage_sources
 from mlm_helpers.interpret.slopes import simple_slopes
 
 if TYPE_CHECKING:
@@ -56,6 +58,47 @@ def lines_table(
         "predictor": predictor, "outcome": s.outcome, "group": s.group, "by": by,
         "data_name": fit.data_name,
     }  # fmt: skip
+    return out
+
+
+def echo_table(
+    fit: MLMFit, by: str | None = None, data: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """What each group's EB slope residual is made of, for :func:`plot_echo`.
+
+    Of a model with a random intercept and one random slope, û1j = (a weight) · (the deviation of
+    the group's own slope) + (a weight) · (the deviation of its own intercept); the second part is
+    an echo of the intercept, there where τ01 is not 0. ``by`` names a level-2 variable with
+    categories, from ``data`` when it is not in the model.
+
+    Returns
+    -------
+    DataFrame, index group; columns ``own_slope`` and ``own_intercept`` (how far the group's OLS
+    coefficients lie from what the fixed part expects), ``u1_from_slope``, ``u1_from_intercept`` and
+    ``by``.
+    """
+    names = fit.structure.random
+    if len(names) != 2 or names[0] != INTERCEPT:
+        raise MLMError(
+            "The echo is that of the intercept in one slope: the model needs a random intercept "
+            f"and one random slope; it has {', '.join(names)}."
+        )
+    sources = shrinkage_sources(fit)
+    slope = f"u{fit.tau_numbers[1]}"
+    own = own_deviations(fit)
+    out = pd.DataFrame(
+        {
+            "own_slope": own[:, 1],
+            "own_intercept": own[:, 0],
+            "u1_from_slope": sources[f"{slope}_from_slope"],
+            "u1_from_intercept": sources[f"{slope}_from_intercept"],
+        },
+        index=sources.index,
+    )
+    if by is not None:
+        out[by] = level2_values(fit, by, data)
+    out.attrs |= {"by": by, "predictor": names[1], "group": fit.structure.group,
+                  "outcome": fit.structure.outcome, "data_name": fit.data_name}  # fmt: skip
     return out
 
 

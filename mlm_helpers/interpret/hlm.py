@@ -60,7 +60,7 @@ class HLMTests:
                 said.append(f"{name}: not enough groups have a line of their own to test it")
                 continue
             found = (
-                "more than chance alone makes"
+                "more than expected by chance at the 5% level"
                 if row["p"] < 0.05
                 else "no more than chance may make, which does not show that they are equal"
             )

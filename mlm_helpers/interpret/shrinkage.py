@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mlm_helpers.engine.likelihood import group_solutions
 from mlm_helpers.engine.structure import INTERCEPT
 
 if TYPE_CHECKING:
     from mlm_helpers.engine.fit import MLMFit
+
+Array = NDArray[np.float64]
 
 
 def shrinkage_sources(fit: MLMFit) -> pd.DataFrame:
@@ -33,11 +36,8 @@ def shrinkage_sources(fit: MLMFit) -> pd.DataFrame:
     factor = fit.template.factor(fit.optimum.theta)
     d = factor @ factor.T
     _, _, p = group_solutions(m, d)
-    own = (m.ols[:, :, -1] - m.ols[:, :, :-1] @ fit.optimum.point.beta) * basis.y_scale
-    back = np.linalg.inv(basis.to_z)
-    own = own @ back.T
-    weights = back @ (d @ p) @ basis.to_z  # Λ_j
-    parts = weights * own[:, None, :]
+    weights = np.linalg.inv(basis.to_z) @ (d @ p) @ basis.to_z  # Λ_j
+    parts = weights * own_deviations(fit)[:, None, :]
     names, numbers = fit.structure.random, fit.tau_numbers
     slopes = [n for n in names if n != INTERCEPT]
     called = {n: "intercept" if n == INTERCEPT else "slope" if len(slopes) == 1 else n
@@ -48,3 +48,11 @@ def shrinkage_sources(fit: MLMFit) -> pd.DataFrame:
         for b in range(len(names))
     }
     return pd.DataFrame(columns, index=pd.Index(m.labels, name=fit.structure.group))
+
+
+def own_deviations(fit: MLMFit) -> Array:
+    """b_j (J, q): by how much each group's own OLS coefficients differ from what the fixed part
+    expects of it, in the order of the random coefficients."""
+    m, basis = fit.moments, fit.moments.basis
+    own = (m.ols[:, :, -1] - m.ols[:, :, :-1] @ fit.optimum.point.beta) * basis.y_scale
+    return own @ np.linalg.inv(basis.to_z).T

@@ -14,7 +14,7 @@ seaborn draws what it can, in a theme set in ``canvas``. Colours are Okabe & Ito
 colour-blind readers can tell apart; line style, marker or a label says the same as colour.
 """
 
-from mlm_helpers.interpret.drawn import context_table, lines_table, residual_table
+from mlm_helpers.interpret.drawn import context_table, echo_table, lines_table, residual_table
 from mlm_helpers.report.plots.canvas import (
     COLORS,
     alt_text,
@@ -26,6 +26,7 @@ from mlm_helpers.report.plots.canvas import (
 )
 from mlm_helpers.report.plots.context import plot_context
 from mlm_helpers.report.plots.diagnostics import plot_level1_residuals, plot_level2_residuals
+from mlm_helpers.report.plots.echo import plot_echo
 from mlm_helpers.report.plots.effects import (
     plot_johnson_neyman,
     plot_power,
@@ -47,11 +48,13 @@ __all__ = [
     "bundle",
     "context_table",
     "describe",
+    "echo_table",
     "lines_table",
     "plot_caterpillar",
     "plot_context",
     "plot_eb",
     "plot_eb_by",
+    "plot_echo",
     "plot_group_lines",
     "plot_johnson_neyman",
     "plot_level1_residuals",

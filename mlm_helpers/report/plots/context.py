@@ -55,15 +55,22 @@ def plot_context(table: pd.DataFrame, *, ax: Axes | None = None, labels: Labels 
     )  # fmt: skip
     ax.set_xlabel(f"{words.level1(table.attrs['predictor'])} (lines), {each} mean (dots)")
     ax.set_ylabel(words.axis(table.attrs["outcome"]))
-    ax.set_title(f"One predictor, two levels: {len(points['x'])} {many}")
+    held = _held(table, words)
+    drawn = held or f"{len(points['x'])} {many}"
+    ax.set_title(f"One predictor, two levels: {drawn}")
     describe(ax, _told(table, words, many, each))
     return ax
 
 
+def _held(table: pd.DataFrame, words: ColumnLabels) -> str:
+    """At which kinds and values of other predictors it is drawn; empty if there are none."""
+    given = (table.attrs["predictor"], table.attrs["mean"])
+    return ", ".join(words.code(n, v) for n, v in table.attrs["held"].items() if n not in given)
+
+
 def _told(table: pd.DataFrame, words: ColumnLabels, many: str, each: str) -> str:
     effects, points = table.attrs["effects"], table.attrs["points"]
-    given = (table.attrs["predictor"], table.attrs["mean"])
-    held = ", ".join(words.code(n, v) for n, v in table.attrs["held"].items() if n not in given)
+    held = _held(table, words)
     return (
         f"{len(points['x'])} grey dots: mean {words.name(table.attrs['outcome'])} of each {each} "
         f"against its mean of {words.name(table.attrs['predictor'])}. Four solid, nearly "
