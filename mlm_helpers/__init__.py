@@ -42,6 +42,8 @@ _WHERE = {
     "intercept_pairs": "interpret.pairs",
     "hlm_tests": "interpret.hlm",
     "effect_sizes": "interpret.effect_sizes",
+    "pool": "interpret.pooling",
+    "Pooled": "interpret.pooling",
     "write_up": "report.paper",
     "read_data": "data.reading",
     "inspect_data": "data.inspection",
