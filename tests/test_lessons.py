@@ -404,3 +404,16 @@ def test_the_courses_say_nothing_of_schools_and_leave_no_template_behind(courses
             )
             for word in ("school", "student", "sector", "SES", "{{", "{%"):
                 assert not re.search(rf"(?<![\w`]){re.escape(word)}", text), (word, path.name)
+
+
+def test_the_exercises_test_at_the_lessons_level(team_lesson):
+    from mlm_helpers.exercises.study import study_of
+
+    study = study_of(team_lesson)
+    assert study.alpha == 0.01
+    p = study.row(study.m3, study.x, study.w)["p"]
+    assert study.tells_slopes_apart == (p < 0.01)
+    ex = exercise("part2", team_lesson)
+    hints = " ".join(h for q in ("q3", "q6a") for h in ex.questions[q].hints)
+    assert hints.count(" .01.") == 2
+    assert ".05" not in hints

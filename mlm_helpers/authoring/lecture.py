@@ -265,6 +265,7 @@ class Context:
             "level": lesson.alpha,
             "level_argument": Raw("" if lesson.alpha == 0.05 else f", level={1 - lesson.alpha:g}"),
             "alpha": f"{lesson.alpha:g}".removeprefix("0"),
+            "percent": f"{100 * lesson.alpha:g}%",
             "varies": bool(lesson.beside) and lesson.beside_varies,
             "more_are": "are" if len(lesson.controls) + bool(lesson.beside) > 1 else "is",
             "at_high": Raw(f'{{"{w.column}": {self._value(high) if w.codes else 0}}}'),

@@ -159,7 +159,8 @@ def _means_differ(s: Study) -> ChoiceQuestion:
     differ = s.tells_means_apart
     replies = {
         "A": (
-            f"read the p in the row for {w.sector} once more, and on which side of .05 it lies.",
+            f"read the p in the row for {w.sector} once more, and on which side of {s.level} it "
+            "lies.",
             "wrong row",
         ),
         "B": (
@@ -193,7 +194,7 @@ def _means_differ(s: Study) -> ChoiceQuestion:
         hints=(
             "Which coefficient of Model 3 is a difference between two means?",
             f"Find the row for {w.sector} (not its product with {w.within}) and compare its p with "
-            ".05.",
+            f"{s.level}.",
             "Then ask what that p can tell and what it cannot: large p and “no difference” are "
             "two statements.",
         ),
@@ -333,7 +334,7 @@ def _slopes_differ(s: Study) -> ChoiceQuestion:
     replies = {
         "A": (
             f"read the p of the product of {w.sector} and {w.within} once more, and on which side "
-            "of .05 it lies.",
+            f"of {s.level} it lies.",
             "wrong row",
         ),
         "B": (
@@ -365,7 +366,7 @@ def _slopes_differ(s: Study) -> ChoiceQuestion:
         hints=(
             "Which coefficient of Model 3 is a difference between two slopes?",
             f"It is a product of one column of {w.students} and one of {w.schools}. Compare its p "
-            "with .05.",
+            f"with {s.level}.",
         ),
     )
 

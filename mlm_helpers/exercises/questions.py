@@ -17,24 +17,9 @@ from typing import Literal, Protocol
 
 from mlm_helpers.exercises.judging.plain import Plain
 from mlm_helpers.exercises.judging.typed import Reading, Typed, Unreadable, read_number
+from mlm_helpers.exercises.judging.verdict import Verdict, not_an_answer
 
-State = Literal["right", "wrong", "unanswered", "unreadable", "unclear"]
 Unit = Literal["number", "percent", "p"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of an answer: ``state``, a sentence or two for the student, and the key of the
-    misconception (see ``misconceptions``) where one was recognised."""
-
-    state: State
-    message: str
-    misconception: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """True for a right answer."""
-        return self.state == "right"
 
 
 class Question(Protocol):
@@ -367,20 +352,5 @@ def _flat(name: str) -> str:
 
 
 # ---- shared ---------------------------------------------------------------------------------
-def not_an_answer(answer: Plain, wanted: str) -> Verdict | None:
-    if answer.kind == "unset":
-        return Verdict("unanswered", "not answered yet.")
-    if answer.kind == "missing":
-        return Verdict("unanswered", "not answered yet: run the answer cell above first.")
-    if answer.kind == "none":
-        return Verdict(
-            "unreadable",
-            f"your answer is None: a function that prints returns nothing; give {wanted}.",
-        )
-    if answer.kind == "text" and not answer.text.strip().strip(".…"):
-        return Verdict("unanswered", "not answered yet.")
-    return None
-
-
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]

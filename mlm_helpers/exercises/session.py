@@ -11,8 +11,9 @@ from typing import Any
 from mlm_helpers.errors import MLMError, suggest
 from mlm_helpers.exercises.cells import advice, answers_assigned, describe_error, install
 from mlm_helpers.exercises.judging.plain import MISSING, Plain, to_plain
+from mlm_helpers.exercises.judging.verdict import Verdict
 from mlm_helpers.exercises.outputs import Shown, shell, show
-from mlm_helpers.exercises.questions import Question, Verdict
+from mlm_helpers.exercises.questions import Question
 from mlm_helpers.exercises.study import study_of
 from mlm_helpers.lesson.lesson import Lesson
 from mlm_helpers.text import join_words

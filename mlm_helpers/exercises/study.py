@@ -19,8 +19,6 @@ from mlm_helpers.lesson.roles import LECTURE, Roles
 if TYPE_CHECKING:
     from mlm_helpers.words.vocabulary import Vocabulary
 
-ALPHA = 0.05
-
 
 class Study:
     """Models 1, 2 and 3 of the lecture on one data set, read off a Model 3.
@@ -34,6 +32,7 @@ class Study:
         m3: MLMFit,
         vocabulary: Vocabulary | str | None = None,
         roles: Roles | None = None,
+        alpha: float = 0.05,
     ):
         from mlm_helpers.words.vocabulary import words_for
 
@@ -46,7 +45,13 @@ class Study:
         self.w, self.z = self.structure.level2_predictors[:2]
         self.outcome, self.group = self.structure.outcome, self.structure.group
         self.roles = roles or Roles(self.outcome, self.group, self.x, self.w, self.z)
+        self.alpha = alpha
         self._fits: dict[str, MLMFit] = {}
+
+    @property
+    def level(self) -> str:
+        """The level of the tests as it is printed: ``".05"``."""
+        return f"{self.alpha:g}".removeprefix("0")
 
     # ---- models -----------------------------------------------------------------------------
     @property
@@ -92,13 +97,13 @@ class Study:
 
     @property
     def tells_slopes_apart(self) -> bool:
-        """Whether Model 3 tells the slopes of the two kinds apart, at the 5% level."""
-        return float(self.row(self.m3, self.x, self.w)["p"]) < ALPHA
+        """Whether Model 3 tells the slopes of the two kinds apart, at the lesson's level."""
+        return float(self.row(self.m3, self.x, self.w)["p"]) < self.alpha
 
     @property
     def tells_means_apart(self) -> bool:
-        """Whether Model 3 tells the means of the two kinds apart, at the 5% level."""
-        return float(self.row(self.m3, self.w)["p"]) < ALPHA
+        """Whether Model 3 tells the means of the two kinds apart, at the lesson's level."""
+        return float(self.row(self.m3, self.w)["p"]) < self.alpha
 
     def tau(self, fit: MLMFit, k: int, column: str = "variance") -> float:
         """τ_kk of a fit, or another column of its row."""
@@ -160,7 +165,7 @@ def study_of(given: Study | Lesson) -> Study:
     if isinstance(given, Study):
         return given
     pair = given.pair()
-    return Study(pair.fit("m3"), pair.vocabulary, pair.roles)
+    return Study(pair.fit("m3"), pair.vocabulary, pair.roles, given.alpha)
 
 
 def lecture_study(data: pd.DataFrame | None = None) -> Study:

@@ -17,7 +17,7 @@ from mlm_helpers.exercises.judging.notions import flags, has_all, unread
 from mlm_helpers.exercises.judging.phrases import canonical
 from mlm_helpers.exercises.judging.plain import Plain
 from mlm_helpers.exercises.judging.rules import ABOUT_MEANS, RULES, Against, Rules
-from mlm_helpers.exercises.questions import Verdict, not_an_answer
+from mlm_helpers.exercises.judging.verdict import Verdict, not_an_answer
 from mlm_helpers.exercises.terms import Terms
 
 LONGEST_ANSWER = 1200  # letters; whoever names everything defines nothing
