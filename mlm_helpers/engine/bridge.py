@@ -14,7 +14,7 @@ from mlm_helpers.errors import needed
 if TYPE_CHECKING:
     from statsmodels.regression.mixed_linear_model import MixedLM, MixedLMResults
 
-    from mlm_helpers.engine.fit import MLMFit
+    from mlm_helpers.engine.result import MLMFit
 
 
 def to_statsmodels(fit: MLMFit) -> MixedLMResults:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from mlm_helpers.engine.formula import ParsedFormula, parse_formula
 from mlm_helpers.engine.identified import better_basis
 from mlm_helpers.engine.moments import Basis, GroupSums, Moments, add_rows, from_sums, left_over
 from mlm_helpers.engine.names import variables_of
+from mlm_helpers.engine.result import MLMFit, basis_of, fit_moments
 from mlm_helpers.engine.rows import (
     check_columns,
     complete_rows,
@@ -31,9 +32,6 @@ from mlm_helpers.engine.rows import (
 from mlm_helpers.engine.structure import VariableInfo
 from mlm_helpers.engine.variables import centering, one_value_a_group
 from mlm_helpers.errors import MLMError, needed
-
-if TYPE_CHECKING:
-    from mlm_helpers.engine.fit import MLMFit
 
 Array = NDArray[np.float64]
 Columns = list[str] | None
@@ -573,8 +571,6 @@ def fit_chunks(formula: str, data: Any, reml: bool = True, progress: bool = Fals
     and not of rows. Groups may be split over chunks. Functions that look at a whole column
     (``poly``, ``scale``, ``bs`` and the like) cannot be used in the formula.
     """
-    from mlm_helpers.engine.fit import basis_of, fit_moments
-
     parsed = parse_formula(formula)
     _no_stateful(parsed)
     source = open_source(data)

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlm_helpers.engine.fit import MLMFit
 from mlm_helpers.engine.inference import p_of_chi2
+from mlm_helpers.engine.result import MLMFit
 from mlm_helpers.engine.summary import comparison_html, comparison_text
 from mlm_helpers.errors import MLMError
 

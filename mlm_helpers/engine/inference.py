@@ -13,7 +13,7 @@ from mlm_helpers.engine.likelihood import group_solutions
 from mlm_helpers.errors import MLMError
 
 if TYPE_CHECKING:
-    from mlm_helpers.engine.fit import MLMFit
+    from mlm_helpers.engine.result import MLMFit
 
 Array = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ from mlm_helpers.engine.structure import split_product
 from mlm_helpers.errors import MLMError, suggest
 
 if TYPE_CHECKING:
-    from mlm_helpers.engine.fit import MLMFit
+    from mlm_helpers.engine.result import MLMFit
 
 Array = NDArray[np.float64]
 Ddf = Literal["satterthwaite", "kr"]

@@ -18,7 +18,7 @@ from mlm_helpers.engine.inference import fixed_variance, satterthwaite_df, t_int
 from mlm_helpers.engine.likelihood import group_solutions
 
 if TYPE_CHECKING:
-    from mlm_helpers.engine.fit import MLMFit
+    from mlm_helpers.engine.result import MLMFit
 
 Array = NDArray[np.float64]
 Interval = Literal["confidence", "prediction"]

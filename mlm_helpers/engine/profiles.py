@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mlm_helpers.engine.likelihood import Deviance, Template, minimise, newton
+from mlm_helpers.engine.search import semi_cholesky
 from mlm_helpers.errors import MLMError
 from mlm_helpers.text import join_words
 
 if TYPE_CHECKING:
-    from mlm_helpers.engine.fit import MLMFit
+    from mlm_helpers.engine.result import MLMFit
 
 Array = NDArray[np.float64]
 Profile = Callable[[float], float]
@@ -305,8 +306,6 @@ class _Absolute:
         return [first, *scaled, first + more, first - more, *alike]
 
     def factor(self) -> Array:
-        from mlm_helpers.engine.fit import semi_cholesky
-
         return semi_cholesky(self.covariance)
 
 

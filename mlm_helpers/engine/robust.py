@@ -26,7 +26,7 @@ from mlm_helpers.engine.inference import p_of_t
 from mlm_helpers.errors import MLMError
 
 if TYPE_CHECKING:
-    from mlm_helpers.engine.fit import MLMFit
+    from mlm_helpers.engine.result import MLMFit
 
 Array = NDArray[np.float64]
 Kind = Literal["CR0", "CR1", "CR2"]

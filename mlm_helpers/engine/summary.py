@@ -14,7 +14,7 @@ from mlm_helpers.engine.rformat import abbreviate, coefficient_cells, r_format, 
 
 if TYPE_CHECKING:
     from mlm_helpers.engine.compare import Comparison
-    from mlm_helpers.engine.fit import MLMFit
+    from mlm_helpers.engine.result import MLMFit
 
 _LEGEND = "Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1"
 _HEAD = ["Estimate", "Std. Error", "df", "t value", "Pr(>|t|)"]
