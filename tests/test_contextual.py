@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -163,3 +165,25 @@ def test_a_column_that_is_not_the_mean_of_the_predictor_is_said() -> None:
     assert "is not the mean" not in own.attrs["note"]
     centred = mlm.fit_mlm("y ~ x + own + (1 | g)", data.assign(own=data["own"] - 3.0))
     assert "is not the mean" not in mlm.contextual_effect(centred, "x", "own").attrs["note"]
+
+
+def test_a_predictor_with_equal_group_means_has_no_context_and_says_so_quietly() -> None:
+    rng = np.random.default_rng(3)
+    g, x = np.repeat(np.arange(20), 6), np.tile(np.arange(6.0), 20)
+    w = rng.normal(size=20)[g]
+    data = pd.DataFrame({"y": x + w + rng.normal(size=120), "x": x, "w": w, "g": g})
+    fit = mlm.fit_mlm("y ~ x + w + (1 | g)", data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(MLMError, match="does not hold the group means"):
+            mlm.contextual_effect(fit, "x", "w")
+
+
+def test_the_picture_at_one_kind_shows_the_groups_of_that_kind() -> None:
+    h = mlm.load_dataset("hsb82")
+    h["cses"] = mlm.center_within(h, "ses", "school")
+    fit = mlm.fit_mlm("mathach ~ sector * cses + meanses * cses + (1 + cses | school)", h)
+    schools = h.groupby("school")["sector"].first()
+    for sector in (0, 1):
+        table = mlm.plots.context_table(fit, "cses", "meanses", at={"sector": sector})
+        assert len(table.attrs["points"]["x"]) == (schools == sector).sum()

@@ -410,9 +410,11 @@ def test_the_exercises_test_at_the_lessons_level(team_lesson):
     from mlm_helpers.exercises.study import study_of
 
     study = study_of(team_lesson)
-    assert study.alpha == 0.01
+    assert (study.alpha, study.level) == (0.01, ".01")
     p = study.row(study.m3, study.x, study.w)["p"]
-    assert study.tells_slopes_apart == (p < 0.01)
+    for alpha, told in ((0.9 * p, False), (1.1 * p, True)):
+        study.alpha = alpha
+        assert study.tells_slopes_apart == told
     ex = exercise("part2", team_lesson)
     hints = " ".join(h for q in ("q3", "q6a") for h in ex.questions[q].hints)
     assert hints.count(" .01.") == 2

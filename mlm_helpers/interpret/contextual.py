@@ -166,7 +166,8 @@ def _check_is_its_mean(fit: MLMFit, predictor: str, mean: str) -> list[str]:
     gap = means - column
     around = float(((means - means.mean()) ** 2).sum())
     away = float(((gap - gap.mean()) ** 2).sum())
-    related = float(np.nan_to_num(np.corrcoef(means, column)[0, 1]))
+    with np.errstate(invalid="ignore", divide="ignore"):  # means that are all alike: none
+        related = float(np.nan_to_num(np.corrcoef(means, column)[0, 1]))
     if related < _RELATED and away > _NEAR * around:
         raise MLMError(
             f"{mean!r} does not hold the group means of {predictor!r}: their correlation is "

@@ -102,6 +102,17 @@ def echo_table(
     return out
 
 
+def _of_the_kinds(fit: MLMFit, held: Mapping[str, Any]) -> pd.Series:
+    """Whether each group is of the kinds at which level-2 variables with categories are held."""
+    frame = fit.design.group_frame
+    own = pd.Series(True, index=frame.index)
+    for name, value in held.items():
+        variable = fit.structure.variables.get(name)
+        if variable is not None and variable.level == 2 and variable.categories:
+            own &= frame[name] == value
+    return own if own.any() else ~own
+
+
 def context_table(
     fit: MLMFit,
     predictor: str,
@@ -117,7 +128,7 @@ def context_table(
     -------
     DataFrame: ``mean`` (of the group), ``height`` (expected outcome of the group's average member),
     ``slope`` (within), ``low`` and ``high`` (1.3 SDs within groups to either side). ``attrs`` holds
-    the three ``effects`` and the groups' own means (``points``).
+    the three ``effects`` and the own means (``points``) of the groups of the kinds held.
     """
     means = fit.design.group_frame[mean].astype(float)
     center, step = _middle_and_step(means)
@@ -138,9 +149,10 @@ def context_table(
     out = pd.DataFrame({"mean": where, "height": height, "slope": slopes})
     out["low"], out["high"] = out["mean"] - 1.3 * spread, out["mean"] + 1.3 * spread
     y = pd.Series(fit.design.y, index=fit.data.index).groupby(groups).mean().reindex(means.index)
+    own = _of_the_kinds(fit, effects.attrs["held"])
     out.attrs |= {
         "effects": effects["estimate"].to_dict(),
-        "points": {"x": means.tolist(), "y": y.tolist()},
+        "points": {"x": means[own].tolist(), "y": y[own].tolist()},
         "predictor": predictor,
         "mean": mean,
         "outcome": fit.structure.outcome,

@@ -31,9 +31,9 @@ class Pooled:
         ``within`` and ``between`` (the variance in one file, and that of the estimates between
         files), ``riv`` (relative increase of the variance by what is missing) and ``fmi`` (fraction
         of missing information)
-    variance_components : index ``tau00``, ..., ``sigma2``; the mean over files, and the lowest and
-        the highest of them. Rubin's rules for standard errors do not hold for variances, so there
-        are none.
+    variance_components : index as that of a fit (``tau00``, ..., ``sigma2``); the mean over files,
+        and the lowest and the highest of them. Rubin's rules for standard errors do not hold for
+        variances, so there are none.
     m : number of fits
     """
 
@@ -87,7 +87,7 @@ def pool(fits: Sequence[MLMFit]) -> Pooled:
     variances = np.array([t["std_error"].to_numpy() ** 2 for t in tables])
     complete = np.array([t["df"].to_numpy(dtype=float) for t in tables]).mean(axis=0)
     fixed = pd.DataFrame(rubin(estimates, variances, complete), index=tables[0].index.copy())
-    components = pd.DataFrame({k: _variances(f) for k, f in enumerate(fits)})
+    components = pd.DataFrame({k: f.variance_components["variance"] for k, f in enumerate(fits)})
     spread = pd.DataFrame(
         {
             "variance": components.mean(axis=1),
@@ -95,7 +95,7 @@ def pool(fits: Sequence[MLMFit]) -> Pooled:
             "highest": components.max(axis=1),
         }
     )
-    return Pooled(fixed, spread.rename_axis("parameter"), len(fits))
+    return Pooled(fixed, spread, len(fits))
 
 
 def rubin(estimates: Array, variances: Array, complete: Array) -> dict[str, Array]:
@@ -117,13 +117,6 @@ def rubin(estimates: Array, variances: Array, complete: Array) -> dict[str, Arra
         "within": within, "between": between, "riv": riv,
         "fmi": (riv + 2 / (df + 3)) / (riv + 1),
     }  # fmt: skip
-
-
-def _variances(fit: MLMFit) -> pd.Series:
-    """The diagonal and the covariances of T by their names, and σ²."""
-    numbers, t = fit.tau_numbers, fit.T.to_numpy()
-    out = {f"tau{numbers[b]}{numbers[a]}": t[a, b] for a in range(len(t)) for b in range(a + 1)}
-    return pd.Series({**out, "sigma2": fit.sigma2})
 
 
 def _check(fits: list[MLMFit]) -> None:

@@ -40,7 +40,7 @@ def plot_context(table: pd.DataFrame, *, ax: Axes | None = None, labels: Labels 
     ax.set_xlim(table["low"].min() - 0.03 * span, table["high"].max() + 0.03 * span)
     shown = [*between, *np.quantile(points["y"], [0.005, 0.995])]
     ax.set_ylim(min(shown), max(shown) + 0.1 * (max(shown) - min(shown)))
-    _gap(ax, inner, effects["contextual"])
+    _gap(ax, inner, effects["contextual"], beside=0.97 if effects["between"] > 0 else 0.03)
     top = table.iloc[-1]
     ax.annotate(
         f"within a {each}:\nslope {number(effects['within'])}",
@@ -88,8 +88,9 @@ def _apart(pair: pd.DataFrame) -> float:
     return float(pair["mean"].iloc[1] - pair["mean"].iloc[0])
 
 
-def _gap(ax: Axes, pair: pd.DataFrame, contextual: float) -> None:
-    """The contextual effect as an arrow between the lines of two groups."""
+def _gap(ax: Axes, pair: pd.DataFrame, contextual: float, beside: float) -> None:
+    """The contextual effect as an arrow between the lines of two groups; its label stands at the
+    bottom, at this share of the width: on the side where the line between groups is high."""
     at, gap = float(pair["mean"].mean()), _apart(pair)
     low, high = (row.height + row.slope * (at - row.mean) for row in pair.itertuples())
     ax.annotate(
@@ -97,13 +98,11 @@ def _gap(ax: Axes, pair: pd.DataFrame, contextual: float) -> None:
         arrowprops={"arrowstyle": "-|>", "lw": 3.4, "color": INK, "shrinkA": 0, "shrinkB": 0,
                     "mutation_scale": 20},
     )  # fmt: skip
-    left, right = ax.get_xlim()
-    bottom, top = ax.get_ylim()
     per = "" if abs(gap - 1) < 1e-9 else " per unit"
     ax.annotate(
         f"contextual effect {number(contextual)}{per}\n(means {gap:g} apart)",
         (at, low + 0.62 * (high - low)),
-        xytext=(left + 0.05 * (right - left), top - 0.1 * (top - bottom)), textcoords="data",
-        color=INK, fontweight="bold", ha="left", va="center", zorder=9, bbox=PALE,
+        xytext=(beside, 0.1), textcoords="axes fraction", color=INK, fontweight="bold",
+        ha="right" if beside > 0.5 else "left", va="center", zorder=9, bbox=PALE,
         arrowprops={"arrowstyle": "-", "color": INK, "lw": 1.2, "shrinkB": 3},
     )  # fmt: skip
