@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 _FEW_GROUPS = 500
 # And with very few groups of few rows for each random effect, inside the boundary as well.
 _VERY_FEW_GROUPS, _FEW_ROWS = 40, 6
+# Sizes of the random coefficients, in σ, at which one looks for a second valley.
+_SIZES = np.logspace(-1.5, 3.5, 11)
 
 
 def optimise(
@@ -43,6 +45,14 @@ def optimise(
             others = [starting_theta(deviance, template, blocks)]
         for other in others:
             again = _descend(deviance, template, other, blocks)
+            if again.point.value < found.point.value - 1e-9:
+                found = again
+    if thorough and groups <= _FEW_GROUPS:
+        for other in _valleys(deviance, template, found, every_way=very_few):
+            try:
+                again = _descend(deviance, template, other, blocks)
+            except np.linalg.LinAlgError:  # a valley in which nothing of σ² is left
+                continue
             if again.point.value < found.point.value - 1e-9:
                 found = again
     return found
@@ -82,6 +92,32 @@ def _other_starts(template: Template, many: bool) -> list[Array]:
         return starts
     rng = np.random.default_rng(1)  # correlated ones, always the same
     return [*starts, *(rng.normal(size=len(template)) * size for size in (0.1, 0.5, 2.0, 10.0) * 2)]
+
+
+def _valleys(
+    deviance: Deviance, template: Template, found: Optimum, every_way: bool
+) -> list[Array]:
+    """Where the deviance has another dip as all random coefficients grow or shrink together: its
+    values alone, on a grid, cost little. ``every_way`` looks along more correlations than found."""
+    q = template.q
+    here = template.factor(found.theta)
+    size_here = float(np.linalg.norm(here, axis=1).max())
+    ways = [here if size_here > 0 else np.eye(q)]
+    if every_way:
+        rng = np.random.default_rng(2)  # always the same
+        ways.append(np.eye(q))
+        if q > 1:
+            ways += [np.diag(np.where(np.arange(q) == k, 1.0, 0.03)) for k in range(q)]
+            ways += [template.factor(rng.normal(size=len(template))) for _ in range(4)]
+    none = np.zeros((0, q, q))
+    starts = []
+    for number, way in enumerate(ways):
+        unit = way / np.linalg.norm(way, axis=1).max()
+        values = np.array([deviance.parts(unit * size, none).value for size in _SIZES])
+        dips = np.flatnonzero((values[1:-1] < values[:-2]) & (values[1:-1] <= values[2:])) + 1
+        known = (0.2 * size_here < _SIZES) & (5 * size_here > _SIZES)  # the valley we come from
+        starts += [template.theta(unit * _SIZES[k]) for k in dips if number or not known[k]]
+    return starts
 
 
 def _snap(deviance: Deviance, template: Template, found: Optimum) -> Optimum:

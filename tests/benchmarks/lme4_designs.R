@@ -9,7 +9,17 @@ controls <- list(
 )
 for (i in seq_along(controls)) for (check in c("check.nobs.vs.nlev", "check.nobs.vs.nRE"))
   controls[[i]]$checkControl[[check]] <- "ignore"
+# The profile of a fit by Nelder-Mead takes a minute: bobyqa goes on from where the best fit ended.
+profiled <- function(best, data, about) {
+  at <- tryCatch(suppressWarnings(suppressMessages(lme4::lmer(as.formula(about$formula), data,
+    REML = about$reml, start = getME(best, "theta"), control = controls[[1]]))), error = function(e) NULL)
+  if (is.null(at) || deviance(at, REML = about$reml) > deviance(as(best, "lmerMod"), REML = about$reml) + 1e-7)
+    at <- as(best, "lmerMod")
+  tryCatch(suppressWarnings(suppressMessages(
+    confint(at, method = "profile", oldNames = FALSE))), error = function(e) NULL)
+}
 for (file in sort(list.files(folder, "^design_.*csv$", full.names = TRUE))) {
+  if (file.exists(sub("csv$", "json", file))) next
   about <- fromJSON(sub("csv$", "about", file))
   data <- read.csv(file)
   out <- list()
@@ -27,8 +37,7 @@ for (file in sort(list.files(folder, "^design_.*csv$", full.names = TRUE))) {
       out$se <- table[, "Std. Error"]; out$df <- table[, "df"]
     }
     if (isTRUE(about$profile)) {
-      ci <- tryCatch(suppressWarnings(suppressMessages(
-        confint(as(best, "lmerMod"), method = "profile", oldNames = FALSE))), error = function(e) NULL)
+      ci <- profiled(best, data, about)
       if (!is.null(ci)) { out$ends <- rownames(ci); out$lower <- ci[, 1]; out$upper <- ci[, 2] }
     }
   }

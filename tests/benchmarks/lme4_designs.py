@@ -55,17 +55,19 @@ def main() -> None:
     parser.add_argument("--designs", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--profiles", type=int, default=40, help="designs with profiles")
+    parser.add_argument("--folder", help="where R's answers are kept: a second run goes on there")
     options = parser.parse_args()
     warnings.simplefilter("error")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(options.folder or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         for k in range(options.designs):
             formula, reml, frame = draw(options.seed, k)
             frame.to_csv(folder / f"design_{k:04}.csv", index=False, float_format="%.17g")
             about = {"formula": formula, "reml": reml, "profile": k < options.profiles}
             (folder / f"design_{k:04}.about").write_text(json.dumps(about), encoding="utf-8")
         script = Path(__file__).with_suffix(".R")
-        subprocess.run(["Rscript", str(script), name], check=True)
+        subprocess.run(["Rscript", str(script), str(folder)], check=True)
         rows: list[dict[str, Any]] = []
         ends: list[dict[str, Any]] = []
         for k in range(options.designs):
