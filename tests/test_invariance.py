@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import FITS, data, fit
-from scipy.optimize import minimize_scalar
 
 import mlm_helpers as mlm
 
@@ -204,38 +200,3 @@ def test_double_bar_is_two_terms(name: str) -> None:
     same(other.fixed_effects, ours.fixed_effects)
     off_diagonal = ~np.eye(len(ours.T), dtype=bool)
     assert (other.T.to_numpy()[off_diagonal] == 0).all()
-
-
-def test_a_second_valley_inside_the_boundary_is_found() -> None:
-    """A slope varies, the intercept does not, and x is far from 0: the deviance has one dip near
-    τ = 0, where the search starts, and one 75 lower at two hundred σ."""
-    at = Path(__file__).parent / "benchmarks" / "random_designs.py"
-    spec = importlib.util.spec_from_file_location("random_designs", at)
-    assert spec
-    assert spec.loader
-    designs = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(designs)
-    formula, frame, _ = designs.draw(2, 607, small=True)
-    fit = mlm.fit_mlm(formula, frame)
-    grid = np.linspace(-12, 8, 81)  # dense matrices, no part of the search
-    best = grid[int(np.argmin([dense_reml(frame, np.exp(log)) for log in grid]))]
-    lowest = minimize_scalar(
-        lambda log: dense_reml(frame, np.exp(log)), bounds=(best - 0.3, best + 0.3)
-    )
-    assert fit.criterion == pytest.approx(lowest.fun, abs=1e-4)
-
-
-def dense_reml(frame: pd.DataFrame, ratio: float) -> float:
-    """The REML criterion of y ~ 1 + (0 + x | g) at √τ/σ = ``ratio``, with V written out."""
-    x, y, g = (frame[c].to_numpy() for c in "xyg")
-    V = np.eye(len(y)) + ratio**2 * np.outer(x, x) * (g[:, None] == g)
-    one = np.ones(len(y))
-    inverse = np.linalg.inv(V)
-    information = one @ inverse @ one
-    residual = y - (one @ inverse @ y) / information
-    dof = len(y) - 1
-    return float(
-        np.linalg.slogdet(V)[1]
-        + np.log(information)
-        + dof * (1 + np.log(2 * np.pi * (residual @ inverse @ residual) / dof))
-    )

@@ -43,18 +43,28 @@ def optimise(
             others = _other_starts(template, very_few)
         else:
             others = [starting_theta(deviance, template, blocks)]
-        for other in others:
-            again = _descend(deviance, template, other, blocks)
-            if again.point.value < found.point.value - 1e-9:
-                found = again
+        found = _lowest(deviance, template, found, others, blocks)
     if thorough and groups <= _FEW_GROUPS:
-        for other in _valleys(deviance, template, found, every_way=very_few):
-            try:
-                again = _descend(deviance, template, other, blocks)
-            except np.linalg.LinAlgError:  # a valley in which nothing of σ² is left
-                continue
-            if again.point.value < found.point.value - 1e-9:
-                found = again
+        others = _valleys(deviance, template, found)
+        found = _lowest(deviance, template, found, others, blocks)
+    return found
+
+
+def _lowest(
+    deviance: Deviance,
+    template: Template,
+    found: Optimum,
+    starts: list[Array],
+    blocks: tuple[tuple[int, ...], ...],
+) -> Optimum:
+    """The lowest of ``found`` and the minima below ``starts``."""
+    for start in starts:
+        try:
+            again = _descend(deviance, template, start, blocks)
+        except np.linalg.LinAlgError:  # it leads to where nothing of σ² is left
+            continue
+        if again.point.value < found.point.value - 1e-9:
+            found = again
     return found
 
 
@@ -94,30 +104,19 @@ def _other_starts(template: Template, many: bool) -> list[Array]:
     return [*starts, *(rng.normal(size=len(template)) * size for size in (0.1, 0.5, 2.0, 10.0) * 2)]
 
 
-def _valleys(
-    deviance: Deviance, template: Template, found: Optimum, every_way: bool
-) -> list[Array]:
-    """Where the deviance has another dip as all random coefficients grow or shrink together: its
-    values alone, on a grid, cost little. ``every_way`` looks along more correlations than found."""
-    q = template.q
+def _valleys(deviance: Deviance, template: Template, found: Optimum) -> list[Array]:
+    """Where the deviance dips once more as all random coefficients grow or shrink together: a
+    random slope without a random intercept has such dips when its predictor is far from 0. The
+    values alone, on a grid, cost little."""
     here = template.factor(found.theta)
-    size_here = float(np.linalg.norm(here, axis=1).max())
-    ways = [here if size_here > 0 else np.eye(q)]
-    if every_way:
-        rng = np.random.default_rng(2)  # always the same
-        ways.append(np.eye(q))
-        if q > 1:
-            ways += [np.diag(np.where(np.arange(q) == k, 1.0, 0.03)) for k in range(q)]
-            ways += [template.factor(rng.normal(size=len(template))) for _ in range(4)]
-    none = np.zeros((0, q, q))
-    starts = []
-    for number, way in enumerate(ways):
-        unit = way / np.linalg.norm(way, axis=1).max()
-        values = np.array([deviance.parts(unit * size, none).value for size in _SIZES])
-        dips = np.flatnonzero((values[1:-1] < values[:-2]) & (values[1:-1] <= values[2:])) + 1
-        known = (0.2 * size_here < _SIZES) & (5 * size_here > _SIZES)  # the valley we come from
-        starts += [template.theta(unit * _SIZES[k]) for k in dips if number or not known[k]]
-    return starts
+    way = here if here.any() else np.eye(template.q)
+    size, none = np.linalg.norm(way, axis=1).max(), np.zeros((0, template.q, template.q))
+    along = [way * (other / size) for other in _SIZES]
+    values = np.array([deviance.parts(factor, none).value for factor in along])
+    dips = np.flatnonzero((values[1:-1] < values[:-2]) & (values[1:-1] <= values[2:])) + 1
+    steps_away = np.abs(np.log(_SIZES / size)) / np.log(_SIZES[1] / _SIZES[0])
+    own = steps_away < 1.1 if way is here else np.zeros(len(_SIZES), bool)  # found's own dip
+    return [template.theta(along[k]) for k in dips if not own[k]]
 
 
 def _snap(deviance: Deviance, template: Template, found: Optimum) -> Optimum:

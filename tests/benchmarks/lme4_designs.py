@@ -27,6 +27,7 @@ from mlm_helpers.errors import MLMError
 
 RANDOM = ("(1 | g)", "(1 + x | g)", "(1 + x + z | g)", "(1 | g) + (0 + x | g)", "(0 + x | g)")
 FIXED = ("1", "x", "x * w", "x * w + z", "x * kind")
+SOLVES = ["here solves", "R solves"]
 CHI = 3.841458820694124  # the 95% point of chi-square with 1 df
 
 
@@ -63,9 +64,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for k in range(options.designs):
             formula, reml, frame = draw(options.seed, k)
-            frame.to_csv(folder / f"design_{k:04}.csv", index=False, float_format="%.17g")
             about = {"formula": formula, "reml": reml, "profile": k < options.profiles}
-            (folder / f"design_{k:04}.about").write_text(json.dumps(about), encoding="utf-8")
+            hand_to_r(folder, f"design_{k:04}", json.dumps(about), frame)
         script = Path(__file__).with_suffix(".R")
         subprocess.run(["Rscript", str(script), str(folder)], check=True)
         rows: list[dict[str, Any]] = []
@@ -74,6 +74,15 @@ def main() -> None:
             theirs = json.loads((folder / f"design_{k:04}.json").read_text(encoding="utf-8"))
             one(k, *draw(options.seed, k), theirs, rows, ends)
     report(pd.DataFrame(rows), pd.DataFrame(ends), options.designs)
+
+
+def hand_to_r(folder: Path, name: str, about: str, frame: pd.DataFrame) -> None:
+    """Write a design; an answer of R stays only if it was given to just this design."""
+    table = frame.to_csv(index=False, float_format="%.17g", lineterminator="\n")
+    for file, text in ((folder / f"{name}.csv", table), (folder / f"{name}.about", about)):
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            (folder / f"{name}.json").unlink(missing_ok=True)
+            file.write_text(text, encoding="utf-8")
 
 
 def one(
@@ -181,14 +190,21 @@ def report(rows: pd.DataFrame, ends: pd.DataFrame, designs: int) -> None:
         return
     print(f"  {len(ends)} ends; within 0.5% of R's: {(ends['apart'] <= 0.005).sum()}")
     print(f"  not found here (NaN): {ends['here'].isna().sum()}; in R: {ends['R'].isna().sum()}")
-    apart = ends[~(ends["apart"] <= 0.005)]
-    if "R solves" in apart:
-        solved = apart[apart["R solves"].abs() < 0.01]
-        print(f"  others: {len(apart)}; R's end solves its equation in {len(solved)}")
-        wrong = solved[~(solved["here solves"].abs() < 0.01)]
-        print(f"    and the one here does not in {len(wrong)}")
+    apart = ends[~(ends["apart"] <= 0.005)].reindex(columns=[*ends.columns, *SOLVES])
+    apart = apart.loc[:, ~apart.columns.duplicated()].astype(dict.fromkeys(SOLVES, float))
+    correlation = apart["parameter"].str.startswith("cor(")
+    at_edge = np.where(correlation, apart["here"].abs() == 1, apart["here"] == 0)
+    here, there = (apart[column].abs() < 0.01 for column in SOLVES)
+    print(f"  others: {len(apart)}")
+    at_edge &= apart[SOLVES[0]] < 0.01  # the deviance has not risen by 3.84 up to there
+    low, high = ((apart[SOLVES[1]] * sign > 0.01).sum() for sign in (-1, 1))
+    print(f"    here: solved in {here.sum()}, at the edge of the range (0, ±1) in {at_edge.sum()}")
+    print(f"    R: solved in {there.sum()}, deviance too low in {low}, too high in {high}")
+    wrong = apart[there & ~here]
+    print(f"    R's end solves it and the one here does not: {len(wrong)}")
+    if len(wrong):
         with pd.option_context("display.width", 160, "display.max_columns", 20):
-            print(solved.head(30).to_string(index=False))
+            print(wrong.to_string(index=False))
 
 
 if __name__ == "__main__":
